@@ -1,0 +1,1 @@
+"""A filled-in spreadsheet becomes records in a REST API: read → validate → plan → send → write."""
