@@ -14,6 +14,17 @@ FRAME_ROWS = 50_000
 MASK = "••••••"
 # What a person types into a cell of an update to empty that field.
 CLEAR = "(clear)"
+# The columns that a result has after the input's own, by which it is recognised when it is imported again.
+RESULT_COLUMNS = (
+    "Import status",
+    "Import ID",
+    "Import error",
+    "Import HTTP status",
+    "Import attempts",
+    "Import time",
+    "Import run",
+    "Source row",
+)
 
 
 class Status(StrEnum):
@@ -117,6 +128,7 @@ class Sheet:
     """One sheet of a file: `header` is the text of each header cell as it stands ("" where blank).
 
     `frames()` reads the rows anew each time it is called, so that no more than one frame need be held.
+    `from_text` is true for CSV, whose cells have no types and where a result guards formulas with an apostrophe.
     `facts` are lines of "what I read" (encoding, delimiter, hidden rows), for a person.
     """
 
@@ -126,6 +138,7 @@ class Sheet:
     frames: Callable[[], Iterator[Frame]]
     hidden: bool = False
     hidden_rows: int = 0
+    from_text: bool = False
     facts: tuple[str, ...] = ()
 
 
@@ -137,6 +150,27 @@ class Book:
     sha256: str
     sheets: tuple[Sheet, ...]
     stamp: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row as typed values by column name; blank cells are left out.
+
+    `number` is the spreadsheet's own. A cell that says `(clear)` stands as the empty value that the API is to keep.
+    """
+
+    number: int
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a row of a result workbook, imported again, says of itself. `source_row` 0: it doesn't say."""
+
+    run: str
+    source_row: int
+    status: str
+    id: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -255,6 +255,7 @@ class _Reader:
         self, create: Operation, schema: Any, said: Mapping[str, Any], name: str, fixed: Mapping[str, str] | None = None
     ) -> Resource:
         body = self._flat(schema)
+        info = self.document.data.get("info", {})
         constants, left_out, columns = dict(fixed or {}), [], []
         for field_name, node in body.properties.items():
             try:
@@ -292,7 +293,7 @@ class _Reader:
             title=said.get("title", _sentence(resource))[:31],
             create=create,
             columns=(*self._path_columns(create, update), *columns),
-            description=self._described(create),
+            description=str(self.document.resolve(schema).get("description") or self._described(create)),
             update=update,
             read=self._sibling(create, said, "read", "GET"),
             delete=self._sibling(create, said, "delete", "DELETE"),
@@ -303,6 +304,9 @@ class _Reader:
             alike=tuple(said.get("alike", ())),
             note=said.get("note", ""),
             left_out=tuple(left_out),
+            api_title=self.extension.get("title", info.get("title", self.name)),
+            api_version=str(info.get("version", "")),
+            api_description=str(info.get("description", "")),
         )
 
     def _guessed_ids(self, update: Operation | None) -> tuple[str, ...]:
@@ -393,7 +397,7 @@ class _Reader:
             description=str(schema.get("description", "")),
             examples=tuple(schema.get("examples", [schema["example"]] if "example" in schema else [])),
             labels={str(code): str(word) for code, word in {**inner, **said}.get("labels", {}).items()},
-            separator=said.get("separator", ","),
+            separator=said.get("separator", ""),
             min_items=schema.get("minItems"),
             max_items=schema.get("maxItems"),
         )

@@ -46,7 +46,8 @@ class Column:
 
     `place` is `body` or `path`; `pointer` is the JSON pointer of the value in the body (`/displayName`), or `/` and the
     name of the path parameter. `schema` describes one value: the member of the list where `many` is true. `labels` maps
-    the text of a code to its word for people. `required` says that a created record must have it.
+    the text of a code to its word for people. `required` says that a created record must have it. `separator` parts the
+    members of a list in one cell; empty: a comma, a semicolon or a line break does.
     """
 
     name: str
@@ -62,7 +63,7 @@ class Column:
     description: str = ""
     examples: tuple[Any, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
-    separator: str = ","
+    separator: str = ""
     min_items: int | None = None
     max_items: int | None = None
 
@@ -180,7 +181,7 @@ class Resource:
 
     `constants` are body values that every row sends (`/_type`). `key` names the columns of the natural key, empty where
     the API documents none; `alike` those whose equal values are worth a warning. `left_out` says which fields of the
-    body can't be columns, and why.
+    body can't be columns, and why. `api_title`, `api_version` and `api_description` are the document's words on itself.
     """
 
     api: str
@@ -199,6 +200,9 @@ class Resource:
     alike: tuple[str, ...] = ()
     note: str = ""
     left_out: tuple[tuple[str, str], ...] = ()
+    api_title: str = ""
+    api_version: str = ""
+    api_description: str = ""
 
     @property
     def full_name(self) -> str:
@@ -213,12 +217,30 @@ class Resource:
         settings = {parameter.name for parameter in self.create.parameters}
         return next((c for c in self.columns if c.place == "path" and c.name not in settings), None)
 
+    def body(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The JSON body that a row's values make, constants included. `values` are by column name, blanks left out."""
+        body: dict[str, Any] = {}
+        for pointer, value in self.constants.items():
+            _put(body, pointer, value)
+        for column in self.columns:
+            if column.place == "body" and column.name in values:
+                _put(body, column.pointer, values[column.name])
+        return body
+
     def column(self, name: str) -> Column:
         """The column of that name. Raises KeyError."""
         for column in self.columns:
             if column.name == name:
                 return column
         raise KeyError(name)
+
+
+def _put(body: dict[str, Any], pointer: str, value: Any) -> None:
+    """Set the value at a JSON pointer (RFC 6901), making the objects on the way."""
+    *parents, last = (part.replace("~1", "/").replace("~0", "~") for part in pointer[1:].split("/"))
+    for parent in parents:
+        body = body.setdefault(parent, {})
+    body[last] = value
 
 
 @dataclass(frozen=True, slots=True)

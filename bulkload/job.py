@@ -1,0 +1,144 @@
+"""What a person asks for, and what a run tells at its end: the words that the pipeline is written in."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from bulkload import plan, read, recognise
+from bulkload.connection import Connection, complete, target
+from bulkload.errors import UnusableFile
+from bulkload.journal import Journal
+from bulkload.models import Book, Finding, Outcome, Run, Status
+from bulkload.recognise import Assigned
+from bulkload.resource import Api, Rate
+from bulkload.send import Limits
+
+
+class Progress(Protocol):
+    """Hears how far a run is; `total` is None where it isn't known yet."""
+
+    def phase(self, name: str, total: int | None) -> None: ...
+
+    def step(self, rows: int) -> None: ...
+
+    def outcome(self, outcome: Outcome) -> None: ...
+
+
+class Silent:
+    """Hears and says nothing."""
+
+    def phase(self, name: str, total: int | None) -> None: ...
+
+    def step(self, rows: int) -> None: ...
+
+    def outcome(self, outcome: Outcome) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a person asks for. `connect` gives the connection of an API; None for a check, which is offline.
+
+    `rate`, `concurrency` and `limit` (rows to send at most) are None where the connection or the document decides.
+    """
+
+    file: Path
+    apis: Mapping[str, Api]
+    connect: Callable[[Api], Connection]
+    resource: str | None = None
+    reading: read.ReadOptions = field(default_factory=read.ReadOptions)
+    wishes: plan.Wishes = field(default_factory=plan.Wishes)
+    trust_result: bool = False
+    rate: Rate | None = None
+    concurrency: int | None = None
+    limit: int | None = None
+    stop_after: int = 0
+    result: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The sheets of a file that go to one API, and where."""
+
+    api: Api
+    connection: Connection
+    target: str
+    sheets: tuple[Assigned, ...]
+
+    def limits(self, job: Job) -> Limits:
+        """How fast to send: the command line's word, else the connection's, else the document's."""
+        return Limits(
+            rate=job.rate or self.connection.rate or self.api.rate,
+            concurrency=job.concurrency or self.connection.concurrency or self.api.concurrency,
+            limit=job.limit,
+            stop_after=job.stop_after,
+            renew_on=self.api.token.renew_on if self.api.token else frozenset({401}),
+        )
+
+
+@dataclass(slots=True)
+class Preview:
+    """What a run is about to do, for a person to agree to. `seconds` is how long it takes at the set rate."""
+
+    where: tuple[str, ...]
+    creates: int = 0
+    updates: int = 0
+    unchanged: int = 0
+    unknown: int = 0
+    invalid: int = 0
+    warnings: int = 0
+    hidden_rows: int = 0
+    seconds: float = 0.0
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def to_send(self) -> int:
+        """The rows that go out."""
+        return self.creates + self.updates
+
+
+@dataclass(slots=True)
+class Report:
+    """What a run, or a check, has to tell at its end."""
+
+    counts: dict[str, dict[Status, int]] = field(default_factory=dict)
+    rows: int = 0
+    findings: list[Finding] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    facts: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    results: tuple[Path, ...] = ()
+    run: Run | None = None
+    stopped: str = ""
+    limited: bool = False
+
+    def total(self, *statuses: Status) -> int:
+        """How many rows have one of these statuses."""
+        return sum(count.get(status, 0) for count in self.counts.values() for status in statuses)
+
+
+def open_file(job: Job) -> tuple[Book, recognise.Recognised]:
+    """Open the file and find the resource of each sheet. Raises UnusableFile."""
+    book = read.open_book(job.file, job.reading)
+    return book, recognise.recognise(book, job.apis, job.resource)
+
+
+def divide(job: Job, found: recognise.Recognised, journal: Journal) -> tuple[Part, ...]:
+    """The parts of a file, an API each, with connections that have all they need. Raises SettingsError."""
+    by_api: dict[str, list[Assigned]] = {}
+    for assigned in found.assigned:
+        by_api.setdefault(assigned.resource.api, []).append(assigned)
+    parts = []
+    for name, sheets in by_api.items():
+        api = job.apis[name]
+        connection = job.connect(api)
+        for assigned in sheets:
+            complete(connection, api, [assigned.resource], {column.name for column in assigned.columns.values()})
+        parts.append(Part(api, connection, target(connection, api, journal.hmac_key), tuple(sheets)))
+    return tuple(parts)
+
+
+def refuse_empty(file: Path, rows: int) -> None:
+    """Raise UnusableFile for a file with no row below its header."""
+    if not rows:
+        raise UnusableFile(f"{file}: there is no row below the header. Fill in at least one.")

@@ -1,0 +1,134 @@
+"""The result of a run, made out of its sheet and the journal; it can be made again at any time."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pandas as pd
+
+from bulkload import __version__, write
+from bulkload.errors import UnusableFile
+from bulkload.job import Job, Progress, Report, Silent, open_file
+from bulkload.journal import Journal
+from bulkload.models import Frame, Run, Status
+from bulkload.recognise import Assigned, Recognised
+from bulkload.validate import Seen, Validator
+
+_LINES = 10_000
+
+
+def write_result(job: Job, journal: Journal, run: Run, found: Recognised, report: Report, progress: Progress) -> None:
+    """Write the result of a run and put into the report what it tells.
+
+    `report.rows` counts what the file holds and `report.counts` what the journal does, so that one can miss the other.
+    """
+    seen: dict[str, Seen] = {}
+
+    def frames(assigned: Assigned) -> Iterator[write.ResultFrame]:
+        validator = Validator(assigned, seen.setdefault(assigned.resource.full_name, Seen()))
+        for frame in assigned.sheet.frames():
+            numbers = frame.text.index
+            rows = journal.outcomes(run.id, assigned.sheet.name, int(numbers[0]), int(numbers[-1]))
+            done = {row for row, outcome in rows.items() if outcome.status is Status.UNCHANGED}
+            findings = validator.check(frame, done.intersection(numbers)).findings
+            report.findings += findings
+            report.rows += len(numbers)
+            progress.step(len(numbers))
+            yield write.ResultFrame(own_left_out(assigned, frame), findings, rows)
+
+    for assigned in found.assigned:
+        counts = journal.counts(run.id, assigned.sheet.name)
+        report.counts[assigned.sheet.name] = counts
+        report.facts += [f"{assigned.sheet.name}: {fact}" for fact in assigned.sheet.facts]
+        if assigned.resource.note and counts.get(Status.CREATED):
+            report.notes.append(f"{assigned.sheet.name}: {assigned.resource.note}")
+    report.remarks = list(found.remarks)
+    sheets = [result_sheet(assigned, frames(assigned)) for assigned in found.assigned]
+    _write(journal, run, sheets, report, job.result or result_path(job.file, journal.run(run.id).result))
+
+
+def result_again(job: Job, journal: Journal, run: Run) -> Report:
+    """The result of an earlier run. If its file is gone, the table of statuses alone.
+
+    Raises UnusableFile if another file stands in its place.
+    """
+    report = Report(run=run)
+    if not job.file.exists():
+        report.remarks = [f"{job.file} is gone: the result holds the statuses alone."]
+        sheets = [_statuses(journal, run, sheet, report) for sheet in journal.sheets(run.id)]
+        _write(journal, run, sheets, report, job.result or result_path(Path(job.file.name), run.result))
+        return report
+    book, found = open_file(job)
+    if book.sha256 != run.sha256:
+        raise UnusableFile(
+            f"{job.file} is not the file that run {run.id} imported: it has changed since. Name that file."
+        )
+    write_result(job, journal, run, found, report, Silent())
+    return report
+
+
+def result_path(file: Path, own: str = "") -> Path:
+    """`NAME.result.xlsx` beside the file, numbered where another run's result has that name; `own` is this run's."""
+    ending = ".csv" if file.suffix.lower() in (".csv", ".tsv") else ".xlsx"
+    stem = file.stem.split(".result")[0]
+    number, path = 1, file.with_name(f"{stem}.result{ending}")
+    while path.exists() and str(path.resolve()) != own:
+        number += 1
+        path = file.with_name(f"{stem}.result-{number}{ending}")
+    return path
+
+
+def result_sheet(assigned: Assigned, frames: Iterable[write.ResultFrame]) -> write.ResultSheet:
+    """A sheet of the result: the input's columns in their order, an earlier result's own ones left out."""
+    own = assigned.own.values()
+    headings = {place: title for place, title in enumerate(assigned.sheet.header, 1) if place not in own}
+    return write.ResultSheet(
+        name=assigned.sheet.name,
+        headings=tuple(headings.values()),
+        columns=tuple(assigned.columns.get(position) for position in headings),
+        resource=assigned.resource,
+        frames=frames,
+        facts=assigned.sheet.facts,
+    )
+
+
+def own_left_out(assigned: Assigned, frame: Frame) -> pd.DataFrame:
+    """The text of a frame without the columns that an earlier result added."""
+    return frame.text.drop(columns=list(assigned.own.values()))
+
+
+def _statuses(journal: Journal, run: Run, sheet: str, report: Report) -> write.ResultSheet:
+    """The rows of a sheet as the journal alone knows them."""
+    report.counts[sheet] = journal.counts(run.id, sheet)
+
+    def frames() -> Iterator[write.ResultFrame]:
+        mine = {outcome.row: outcome for outcome in journal.all_outcomes(run.id) if outcome.sheet == sheet}
+        report.rows += len(mine)
+        yield write.ResultFrame(pd.DataFrame(index=pd.Index(list(mine), name="row")), (), mine)
+
+    return write.ResultSheet(sheet, (), (), None, frames())
+
+
+def _write(journal: Journal, run: Run, sheets: list[write.ResultSheet], report: Report, path: Path) -> None:
+    notes = (*report.remarks, *report.notes, *([f"Stopped: {report.stopped}"] if report.stopped else []))
+    summary = write.Summary(pairs=_about(journal.run(run.id)), counts=report.counts, notes=notes)
+    report.results = write.write_result(path, sheets, summary)
+    journal.result_written(run.id, str(report.results[0].resolve()))
+
+
+def _about(run: Run) -> tuple[tuple[str, str], ...]:
+    return (
+        ("File", run.file),
+        ("SHA-256", run.sha256),
+        ("Connection", run.connection),
+        ("Sent to", run.target),
+        ("Run", run.id),
+        ("Started", _time(run.started)),
+        ("Ended", _time(run.ended) if run.ended else "cut off"),
+        ("By", run.user),
+        ("Program", f"bulkload {__version__}"),
+    )
+
+
+def _time(when: datetime) -> str:
+    return when.isoformat(timespec="seconds")
