@@ -456,18 +456,18 @@ def _agreed(preview: "Preview", *, asked: bool, quiet: bool) -> bool:
             (preview.creates, "to create"),
             (preview.updates, "to update"),
             (preview.unchanged, "done already"),
-            (preview.invalid, "with errors, not sent"),
-            (preview.unknown, "unknown from before, not sent"),
-            (preview.warnings, "warnings"),
-            (preview.hidden_rows, "hidden rows, sent too"),
+            (preview.invalid, "with errors, which are not sent"),
+            (preview.unknown, "unknown from before, which are not sent"),
+            (preview.warnings, "with a warning"),
+            (preview.hidden_rows, "hidden in the sheet, which are sent too"),
         )
         if count
     ]
     if not quiet or asked:
         for remark in preview.remarks:
             _say(remark)
-        _say(f"To {'; '.join(preview.where)}:")
-        _say(f"  {', '.join(parts)}; about {seconds(preview.seconds)} at the set rate.")
+        _say("\n".join(f"To {where}" for where in preview.where))
+        _say(f"Rows: {', '.join(parts)}. It takes about {seconds(preview.seconds)} at the set rate.")
     if not asked:
         return True
     if not sys.stdin.isatty():
@@ -501,11 +501,12 @@ _PLANNED = {"not sent": "to send"}
 def _status(report: "Report") -> int:
     """The exit status, the first that holds."""
     from bulkload.models import Status
+    from bulkload.send import INTERRUPTED
 
     if sum(sum(count.values()) for count in report.counts.values()) != report.rows:
         log.error("the counts don't add up to %d rows: %s", report.rows, report.counts)
         return 70
-    if report.stopped == "Interrupted.":
+    if INTERRUPTED in report.stopped:
         return 130
     if report.total(Status.UNKNOWN):
         return 3
@@ -540,8 +541,8 @@ def _tell(
         tell.counts_table(console, report.counts, report.rows)
     for note in report.notes:
         console.print(note, soft_wrap=True)
-    if report.stopped:
-        console.print(f"Stopped: {report.stopped}", style="red", soft_wrap=True)
+    for why in report.stopped:
+        console.print(f"Stopped: {why}", style="red", soft_wrap=True)
     for path in report.results:
         console.print(f"{'Marked copy' if checked else 'Result'}: {path}", soft_wrap=True)
     if log_path:
@@ -593,7 +594,7 @@ def _facts(report: "Report", status: int, log_path: Path | None) -> dict[str, An
         ],
         "read": [*report.remarks, *report.facts],
         "notes": report.notes,
-        "stopped": report.stopped or None,
+        "stopped": report.stopped,
         "results": [str(path) for path in report.results],
         "log": str(log_path) if log_path else None,
     }

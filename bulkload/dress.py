@@ -249,7 +249,7 @@ class Page:
 
     def cells(self, values: Sequence[str | int], looks: Sequence[Look]) -> None:
         """One row of a table; whole numbers stay numbers."""
-        if Look.CELL in looks:
+        if Look.CELL in looks or Look.OPTIONAL in looks:
             self._sheet.set_row(self._row, row_height(map(str, values), self._widths))
         for place, (value, look) in enumerate(zip(values, looks, strict=True)):
             style = self._dress.format(look)
@@ -335,6 +335,9 @@ def _between(kind: str, low: Any, high: Any) -> dict[str, Any] | None:
 
 
 def _width(heading: str, column: Column | None) -> int:
-    """A column's width in characters: wide enough for title, example and choices, within bounds."""
+    """A column's width in characters: room for title, example, choices and the longest text, within bounds."""
     texts = [] if column is None else [example_text(column), *choices(column)]
-    return max(12, min(len(heading) + 3, 30), min(max((len(text) for text in texts), default=0) + 3, 40))
+    wanted = max([len(heading) + 3, *(len(text) + 3 for text in texts)])
+    if column is not None and column.type == "string" and not choices(column):
+        wanted = max(wanted, min(24, int(column.schema.get("maxLength", 24))))
+    return max(14, min(wanted, 40))

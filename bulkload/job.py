@@ -109,7 +109,7 @@ class Report:
     notes: list[str] = field(default_factory=list)
     results: tuple[Path, ...] = ()
     run: Run | None = None
-    stopped: str = ""
+    stopped: list[str] = field(default_factory=list)
     limited: bool = False
 
     def total(self, *statuses: Status) -> int:

@@ -14,7 +14,7 @@ from bulkload.models import Book, Claim, Finding, Frame, Outcome, Request, Run, 
 from bulkload.recognise import Assigned, Recognised
 from bulkload.resource import Resource
 from bulkload.result import own_left_out, result_sheet, write_result
-from bulkload.send import Outgoing, Sender, outcomes
+from bulkload.send import INTERRUPTED, Outgoing, Sender, outcomes
 from bulkload.transport import Transport, Wire
 from bulkload.validate import Checked, Seen, Validator, claims
 
@@ -57,7 +57,7 @@ class Import:
         self.report.run = self._journal.begin(
             file=str(Path(book.path).resolve()),
             sha256=book.sha256,
-            connection=", ".join(part.connection.name for part in parts),
+            connection=", ".join(dict.fromkeys(part.connection.name for part in parts)),
             target="; ".join(part.target for part in parts),
         )
         return self.report.run
@@ -88,7 +88,7 @@ class Import:
 
     def _send(self, part: Part) -> Iterator[Outcome]:
         """Send the rows of one API that are still to be sent, and tell each outcome."""
-        if self.report.stopped:
+        if INTERRUPTED in self.report.stopped:
             return
         limits = part.limits(self.job)
         sender = Sender(self.run.id, self._journal, limits)
@@ -107,7 +107,8 @@ class Import:
         for outcome in outcomes(start, sender):
             self._progress.outcome(outcome)
             yield outcome
-        self.report.stopped = sender.stopped
+        if sender.stopped:
+            self.report.stopped.append(sender.stopped)
 
     def _write(self, found: Recognised) -> None:
         counts = self._journal.counts(self.run.id)

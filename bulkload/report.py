@@ -94,9 +94,9 @@ def _table(page: Page, titles: Sequence[str], rows: Iterator[tuple[str, ...]]) -
 def write_summary(dress: Dress, summary: Summary, read: Sequence[str]) -> None:
     """Add the sheet `Summary` of a run; `read` are lines of what was read and how it is shown."""
     sheets = list(summary.counts)
-    page = Page(dress, "Summary", (16, *[14] * (len(sheets) + 1)))
-    page.line("What became of the rows", Look.TITLE)
     total = ["All sheets"] if len(sheets) > 1 else []
+    page = Page(dress, "Summary", (16, *[16] * (len(sheets) + len(total)), 100))
+    page.line("What became of the rows", Look.TITLE)
     page.cells(["Status", *sheets, *total, "What to do"], [Look.OPTIONAL] * (len(sheets) + len(total) + 2))
     for status in RESULT_STATUSES:
         numbers = _with_sum([counts.get(status, 0) for counts in summary.counts.values()])

@@ -110,7 +110,7 @@ def _statuses(journal: Journal, run: Run, sheet: str, report: Report) -> write.R
 
 
 def _write(journal: Journal, run: Run, sheets: list[write.ResultSheet], report: Report, path: Path) -> None:
-    notes = (*report.remarks, *report.notes, *([f"Stopped: {report.stopped}"] if report.stopped else []))
+    notes = (*report.remarks, *report.notes, *(f"Stopped: {why}" for why in report.stopped))
     summary = write.Summary(pairs=_about(journal.run(run.id)), counts=report.counts, notes=notes)
     report.results = write.write_result(path, sheets, summary)
     journal.result_written(run.id, str(report.results[0].resolve()))

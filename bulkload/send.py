@@ -28,6 +28,7 @@ from bulkload.resource import Operation, Rate
 log = logging.getLogger(__name__)
 
 TRIES = 3
+INTERRUPTED = "Interrupted."
 # The waits that an API may ask for before a run stops and says when to go on, in seconds.
 LONGEST_STANDSTILL = 15 * 60.0
 # So many rows in a row without the API doing anything, or refusing access, and the run stops.
@@ -365,8 +366,9 @@ def outcomes(start: Callable[[Callable[[Outcome], None]], Awaitable[None]], send
         while (outcome := _next(told, sender)) is not done:
             assert isinstance(outcome, Outcome)
             yield outcome
-    finally:
+    except BaseException:
         sender.stop("The import was given up.")
+        raise
     thread.join()
     if trouble:
         raise trouble[0]
@@ -384,4 +386,4 @@ def _next(told: "queue.SimpleQueue[object]", sender: Sender) -> object:
             except KeyboardInterrupt:
                 if sender.stopped:
                     raise
-                sender.stop("Interrupted.")
+                sender.stop(INTERRUPTED)

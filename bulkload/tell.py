@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -75,13 +76,15 @@ def counts_table(console: Console, counts: Mapping[str, Mapping[Status, int]], r
 def runs_table(console: Console, runs: Sequence[Run]) -> None:
     """One line a run, newest first."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("Run", "Started", "File", "Connection", "Rows"):
+    for title in ("Run", "Started"):
+        table.add_column(title, no_wrap=True)
+    for title in ("File", "Connection", "Rows"):
         table.add_column(title, overflow="fold")
     for run in runs:
         counts = ", ".join(f"{count:,} {status}" for status, count in run.counts.items())
         ended = "" if run.ended else " (cut off)"
-        started = run.started.isoformat(sep=" ", timespec="seconds") + ended
-        table.add_row(*(Text(cell) for cell in (run.id, started, run.file, run.connection, counts)))
+        started = f"{run.started:%Y-%m-%d %H:%M}{ended}"
+        table.add_row(*(Text(cell) for cell in (run.id, started, Path(run.file).name, run.connection, counts)))
     console.print(table)
 
 

@@ -217,12 +217,14 @@ class Validator:
             yield from self._repeats(updates, scope, Severity.ERROR, "updates the same record")
             values = values[values[resource.id_column.name].isna()]
         if resource.key:
-            yield from self._repeats(values, [*scope, *resource.key], Severity.ERROR, "has the same natural key")
+            yield from self._repeats(values, [*scope, *resource.key], Severity.ERROR, self._same(resource.key))
         elif resource.alike:
-            titles = " and ".join(resource.column(name).title for name in resource.alike)
-            yield from self._repeats(values, [*scope, *resource.alike], Severity.WARNING, f"has the same {titles}")
+            yield from self._repeats(values, [*scope, *resource.alike], Severity.WARNING, self._same(resource.alike))
         else:
             yield from self._repeats(values, list(values.columns), Severity.WARNING, "is the same")
+
+    def _same(self, names: Sequence[str]) -> str:
+        return f"has the same {' and '.join(self._resource.column(name).title for name in names)}"
 
     def _repeats(self, values: pd.DataFrame, names: list[str], severity: Severity, says: str) -> Iterator[Finding]:
         body = [name for name in names if self._resource.column(name).place == "body"] or names

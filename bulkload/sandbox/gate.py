@@ -172,7 +172,8 @@ class Gate:
         try:
             return Draft202012Validator(schema, validate_formats=True)
         except (ValidationError, ReferencingError, ValueError) as error:
-            raise UnusableDocument(f"{self._api.name}, {operation.id}: its schema can't be used: {error}.") from error
+            reason = str(error).splitlines()[0]
+            raise UnusableDocument(f"{self._api.name}, {operation.id}: its schema can't be used: {reason}.") from error
 
 
 class _Route:

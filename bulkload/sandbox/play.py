@@ -1,7 +1,7 @@
 """One API as its document describes it, without a wire: a request in, an answer out, records held in between."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
@@ -137,12 +137,7 @@ class Play:
         return self._tell(record, asked)
 
     def _find(self, finds: list[tuple[Resource, Find]], asked: Asked) -> Said:
-        found = [
-            record
-            for resource, find in finds
-            for record in self.records[resource.full_name]
-            if _matches(record, find, asked)
-        ]
+        found = [record for resource, find in finds for record in self._matching(resource, find, asked)]
         find = finds[0][1]
         start = int(asked.fields.get(find.page.get("offset", ""), 0))
         size = int(asked.fields.get(find.page.get("limit", ""), find.page.get("size", len(found))))
@@ -172,6 +167,16 @@ class Play:
         life = self._token_life if self._token_life is not None else float(wished or TOKEN_LIFE)
         fixed = _at_body({token.value: self.gate.issue(life), token.expires: int(life)})
         return self._success(asked.operation, Facts(known=asked.fields, fixed=fixed))
+
+    def _matching(self, resource: Resource, find: Find, asked: Asked) -> Iterator[Record]:
+        """The records of exactly the values that are asked for, made under the same path parameters."""
+        given = asked.fields
+        wanted = [(column, parameter_text(given[name])) for name, column in find.given.items() if name in given]
+        for record in self.records[resource.full_name]:
+            values = ((record.body.get(column, record.path.get(column)), text) for column, text in wanted)
+            equal = all(value is not None and parameter_text(value) == text for value, text in values)
+            if equal and _same_place(record, asked):
+                yield record
 
     # What is answered
 
@@ -266,15 +271,6 @@ def _given(expression: str, asked: Asked) -> Any:
         return asked.body.get(pointer.removeprefix("/"))
     place, _, name = place.partition(".")
     return asked.call.headers.get(name.lower()) if place == "header" else dict(asked.call.query).get(name)
-
-
-def _matches(record: Record, find: Find, asked: Asked) -> bool:
-    """Whether the record is one of those asked for, by exactly equal values and under the same path parameters."""
-    return _same_place(record, asked) and all(
-        column in record.fields and parameter_text(record.fields[column]) == parameter_text(asked.fields[name])
-        for name, column in find.given.items()
-        if name in asked.fields
-    )
 
 
 def _same_place(record: Record, asked: Asked) -> bool:
