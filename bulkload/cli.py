@@ -4,7 +4,7 @@ import contextlib
 import json
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -225,7 +225,9 @@ def import_(
             pass
     status = _status(one.report)
     log.info("run %s ended with %d", one.report.run.id if one.report.run else "", status)
-    _tell(one.report, status, as_json=as_json, quiet=quiet, log_path=log_path)
+    options = ["--sandbox"] if sandbox else [f"--connection {name}" for name in connection or ()]
+    options += [f"--journal {journal}"] if journal else []
+    _tell(one.report, status, as_json=as_json, quiet=quiet, log_path=log_path, options=options)
     return status
 
 
@@ -521,6 +523,7 @@ def _tell(
     as_json: bool,
     quiet: bool,
     log_path: Path | None = None,
+    options: Sequence[str] = (),
     checked: bool = False,
 ) -> None:
     """The closing words: problems by cause, the counts, where the result stands, and what to do next."""
@@ -547,7 +550,7 @@ def _tell(
         console.print(f"{'Marked copy' if checked else 'Result'}: {path}", soft_wrap=True)
     if log_path:
         console.print(f"Log: {log_path}", soft_wrap=True)
-    if not checked and (following := _next(report)):
+    if not checked and (following := _next(report, options)):
         console.print(f"Next: {following}", soft_wrap=True)
 
 
@@ -559,13 +562,14 @@ def _verdict(report: "Report") -> str:
     return f"{good} Nothing was sent."
 
 
-def _next(report: "Report") -> str:
+def _next(report: "Report", options: Sequence[str]) -> str:
+    """The one thing to do now: a command that can be pasted, with the options of this one."""
     from bulkload.models import Status
 
     if not report.results:
         return ""
     path = str(report.results[0])
-    again = f'bulkload import "{path}"' if " " in path else f"bulkload import {path}"
+    again = " ".join(["bulkload import", f'"{path}"' if " " in path else path, *options])
     if report.total(Status.UNKNOWN):
         return f"look up the amber rows of {path} in the system; they may exist and are not sent again."
     if report.total(Status.INVALID, Status.REJECTED):

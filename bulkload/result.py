@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
 
-from bulkload import __version__, write
+from bulkload import write
 from bulkload.errors import UnusableFile
 from bulkload.job import Job, Progress, Report, Silent, open_file
 from bulkload.journal import Journal
@@ -126,7 +127,7 @@ def _about(run: Run) -> tuple[tuple[str, str], ...]:
         ("Started", _time(run.started)),
         ("Ended", _time(run.ended) if run.ended else "cut off"),
         ("By", run.user),
-        ("Program", f"bulkload {__version__}"),
+        ("Program", f"bulkload {version('bulkload')}"),
     )
 
 

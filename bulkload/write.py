@@ -111,16 +111,17 @@ class _Mark:
 
 def _rows(result: ResultSheet, frame: ResultFrame, problems: Problems, *, outcomes: bool) -> Iterator[_Row]:
     """The rows of a frame in their order, and their problems on the way."""
-    text = _masked(frame.text, result.columns)
-    secret = {title for title, column in zip(result.headings, result.columns, strict=True) if column and column.secret}
-    places = {int(label): place for place, label in enumerate(text.columns)}
+    places = {int(label): place for place, label in enumerate(frame.text.columns)}
+    secret = {label for label, column in zip(places, result.columns, strict=True) if column and column.secret}
+    text = _masked(frame.text, secret)
     findings: dict[int, list[Finding]] = {}
-    for finding in frame.findings:
+    for finding in sorted(frame.findings, key=lambda one: (one.row, one.column or 0)):
         findings.setdefault(finding.row, []).append(finding)
-        value = MASK if finding.title in secret and finding.value else finding.value
+        value = MASK if finding.column in secret and finding.value else finding.value
         problem = Problem(finding.sheet, finding.cell, finding.title, value, finding.message, finding.severity)
         problems.add(problem, finding.cause or finding.message)
-    for number, cells in zip(text.index.tolist(), text.itertuples(index=False, name=None), strict=True):
+    for number, *own in text.itertuples(name=None):
+        cells = tuple(own)
         here = findings.get(number, [])
         outcome = frame.outcomes.get(number)
         marks = _marks(here, places)
@@ -134,11 +135,10 @@ def _rows(result: ResultSheet, frame: ResultFrame, problems: Problems, *, outcom
         yield _Row(cells, _row_look(outcome, here), marks)
 
 
-def _masked(text: pd.DataFrame, columns: Sequence[Column | None]) -> pd.DataFrame:
+def _masked(text: pd.DataFrame, secret: Iterable[int]) -> pd.DataFrame:
     text = text.copy()
-    for label, column in zip(text.columns, columns, strict=True):
-        if column is not None and column.secret:
-            text[label] = text[label].where(text[label] == "", MASK)
+    for label in secret:
+        text[label] = text[label].where(text[label] == "", MASK)
     return text
 
 
