@@ -2,21 +2,23 @@
 
 import asyncio
 import json
+import re
 import time
 from base64 import b64encode
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
-from urllib.parse import quote, quote_plus, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
-from bulkload.connection import Connection, grant, schemes, token_url
+from bulkload.answer import evaluate
+from bulkload.connection import Connection, grant, token_url
 from bulkload.errors import SettingsError, SignInError, UnusableDocument
-from bulkload.models import MASK, Answer, HeadOnly, Reply
+from bulkload.models import Answer, HeadOnly, Reply
+from bulkload.needs import schemes
+from bulkload.redact import redact
 from bulkload.resource import Api, Operation, Scheme, Token
 
-# Shorter texts are no secrets, and masking them would black out half of every message.
-_SHORTEST_SECRET = 3
 # Seconds before the second and the third try of a token call that got no answer. Asking again does no harm.
 _PAUSES = (1.0, 4.0)
 # A token is renewed this many seconds before its end, enough for a request to wait for its turn and arrive; but not
@@ -26,6 +28,8 @@ _LONGEST_WORDS = 200
 # Refusals that the same call need not meet again: timeout, too early, too many requests.
 _LATER = frozenset({408, 425, 429})
 _OAUTH2_WORDS = ("$response.body#/error_description", "$response.body#/error")
+# What a credential may fill: a header, a query parameter or a field at the top of the body.
+_FILLED = re.compile(r"\$request\.(body#/|header\.|query\.)([^/~]+)")
 _ADVICE = "Check the credentials and the address."
 
 
@@ -196,7 +200,7 @@ class SignIn:
 
     def _call(self) -> _Call:
         if self._scheme is None or not self._grant:
-            raise SettingsError(f"{self._connection.place}: the credential token is missing.")
+            raise self._missing("token")
         url = token_url(self._connection, self._api, self._scheme)
         if self._api.token:
             return self._token_call(url, self._api.token)
@@ -213,20 +217,19 @@ class SignIn:
                 query = (*query, (parameter.name, value))
         body: dict[str, str] = {}
         for name, expression in token.credentials.items():
-            value = self._read(name)
-            place, _, key = expression.partition("#/") if "#/" in expression else expression.rpartition(".")
-            match place:
-                case "$request.body":
-                    body[key] = value
-                case "$request.header":
-                    headers[key] = value
-                case "$request.query":
-                    query = (*query, (key, value))
-                case _:
-                    raise UnusableDocument(
-                        f'{self._api.name}: the token call fills {name} into "{expression}"; write'
-                        " $request.body#/FIELD, $request.header.NAME or $request.query.NAME."
-                    )
+            found = _FILLED.fullmatch(expression)
+            if not found:
+                raise UnusableDocument(
+                    f'{self._api.name}: the token call fills {name} into "{expression}"; write'
+                    " $request.body#/FIELD, $request.header.NAME or $request.query.NAME."
+                )
+            place, key, value = found[1], found[2], self._read(name)
+            if place == "body#/":
+                body[key] = value
+            elif place == "header.":
+                headers[key] = value
+            else:
+                query = (*query, (key, value))
         # A token service elsewhere has no business with headers that are meant for the API's own host.
         extra = {} if self._connection.token_url else self._connection.headers
         kind = {"Content-Type": "application/json"} if body else {}
@@ -252,10 +255,14 @@ class SignIn:
         if name not in self._values or anew:
             credential = self._connection.credentials.get(name)
             if credential is None:
-                raise SettingsError(f"{self._connection.place}: the credential {name} is missing.")
+                raise self._missing(name)
             self._values[name] = credential.read()
             self._secrets.add(self._values[name])
         return self._values[name]
+
+    def _missing(self, name: str) -> SettingsError:
+        place = self._connection.place
+        return SettingsError(f'{place}: the credential {name} is missing: add credentials = {{ {name} = "env:NAME" }}')
 
     # What comes back
 
@@ -284,14 +291,15 @@ class SignIn:
     def _granted(self, call: _Call, answer: Answer) -> _Granted:
         said = self._api.token
         body = _json(answer)
-        token = _pointed(said.value if said else "$response.body#/access_token", answer, body)
-        life = _pointed(said.expires if said else "$response.body#/expires_in", answer, body)
-        refresh_token = None if said else _pointed("$response.body#/refresh_token", answer, body)
-        kind = None if said else _pointed("$response.body#/token_type", answer, body)
+        token = evaluate(said.value if said else "$response.body#/access_token", answer, body)
+        life = evaluate(said.expires if said else "$response.body#/expires_in", answer, body)
+        refresh_token = "" if said else evaluate("$response.body#/refresh_token", answer, body)
+        kind = "" if said else evaluate("$response.body#/token_type", answer, body)
         if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable() or " " in token:
             raise self._trouble(call, f"answered {answer.status} without a usable token. {_ADVICE}")
-        if isinstance(kind, str) and kind.lower() != "bearer":
-            raise self._trouble(call, f'gave a token of type "{kind}"; only bearer tokens are supported.')
+        if isinstance(kind, str) and kind.lower() not in ("", "bearer"):
+            what = f'gave a token of type "{self._tidy(kind)}"; only bearer tokens are supported.'
+            raise self._trouble(call, f"{what} Ask the API's vendor for one.")
         return _Granted(token, _seconds(life), refresh_token if isinstance(refresh_token, str) else "")
 
     def _keep(self, refresh_token: str) -> None:
@@ -320,36 +328,21 @@ class SignIn:
             return ""
         said = self._api.token.operation.message if self._api.token else ()
         body = _json(reply)
-        found = (_pointed(each, reply, body) for each in (*said, *_OAUTH2_WORDS))
+        found = (evaluate(each, reply, body) for each in (*said, *_OAUTH2_WORDS))
         text = next((each for each in found if isinstance(each, str) and each), None)
         if text is None:
             text = reply.body.decode("utf-8", "replace")
             text = "" if text.lstrip().startswith("<") else text
-        text = " ".join(redact(text, self._secrets).split())
-        return f': "{text[:_LONGEST_WORDS]}"' if text else ""
+        text = self._tidy(text)
+        return f': "{text}"' if text else ""
+
+    def _tidy(self, text: str) -> str:
+        """Somebody else's words as one line for a terminal: redacted first, while each secret is still whole."""
+        text = redact(text, self._secrets)
+        return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:_LONGEST_WORDS]
 
     def _trouble(self, call: _Call, what: str) -> SignInError:
         return SignInError(f"{self._connection.place}: the sign-in service {call.url} {what}")
-
-
-def redact(text: str, secrets: Collection[str]) -> str:
-    """The text with each secret masked, also as JSON, URLs and forms write it. Of two that overlap, the longer goes."""
-    forms = {
-        form
-        for secret in secrets
-        if len(secret) >= _SHORTEST_SECRET
-        for form in (
-            secret,
-            json.dumps(secret)[1:-1],
-            json.dumps(secret, ensure_ascii=False)[1:-1],
-            quote(secret),
-            quote(secret, safe=""),
-            quote_plus(secret),
-        )
-    }
-    for form in sorted(forms, key=len, reverse=True):
-        text = text.replace(form, MASK)
-    return text
 
 
 def _json(answer: Answer) -> Any:
@@ -358,17 +351,6 @@ def _json(answer: Answer) -> Any:
         return json.loads(answer.body)
     except (ValueError, RecursionError):
         return None
-
-
-def _pointed(expression: str, answer: Answer, body: Any) -> Any:
-    """What an OpenAPI runtime expression points to in an answer, None where nothing is there."""
-    if expression.startswith("$response.header."):
-        return answer.headers.get(expression.removeprefix("$response.header.").lower())
-    if not expression.startswith("$response.body#/"):
-        return None
-    for key in expression.removeprefix("$response.body#/").split("/"):
-        body = body.get(key.replace("~1", "/").replace("~0", "~")) if isinstance(body, Mapping) else None
-    return body
 
 
 def _seconds(life: Any) -> float | None:

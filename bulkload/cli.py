@@ -9,7 +9,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
 from rich.console import Console
 
@@ -28,6 +27,10 @@ app = typer.Typer(
     help="A filled-in spreadsheet becomes records in a REST API; every row is accounted for.",
 )
 log = logging.getLogger("bulkload")
+log.addHandler(logging.NullHandler())
+
+# The base of what typer says of a wrong command line. It has no public name: click's, or typer's own copy of it.
+_WrongUsage: Any = typer.BadParameter.__mro__[2]
 
 # What a person may say of the file
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The filled-in .xlsx, .xlsm, .csv or .tsv.")]
@@ -57,12 +60,12 @@ def run(arguments: list[str]) -> int:
     try:
         status = app(arguments, standalone_mode=False)
         return status if isinstance(status, int) else 0
-    except click.exceptions.Exit as leaving:
+    except typer.Exit as leaving:
         return leaving.exit_code
-    except click.ClickException as wrong:
+    except _WrongUsage as wrong:
         wrong.show()
         return 2
-    except (KeyboardInterrupt, click.exceptions.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         _say("Interrupted.")
         return 130
     except BulkloadError as trouble:
@@ -161,10 +164,14 @@ def import_(
     file: File,
     connection: Named = None,
     sandbox: Annotated[bool, typer.Option("--sandbox", help="Send to a stand-in on this machine.")] = False,
-    fault: Annotated[list[str] | None, typer.Option("--fault", metavar="NAME:EVERY", help="The stand-in errs.")] = None,
+    fault: Annotated[
+        list[str] | None, typer.Option("--fault", metavar="NAME:EVERY", help="The stand-in misbehaves.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the requests; send nothing.")] = False,
     limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="Send N rows at most.")] = None,
-    stop_after: Annotated[int, typer.Option("--stop-after", metavar="N", min=0, help="... rejected rows.")] = 0,
+    stop_after: Annotated[
+        int, typer.Option("--stop-after", metavar="N", min=0, help="Stop after N rejected rows; 0: never.")
+    ] = 0,
     output: Output = None,
     resource: ResourceName = None,
     api: ApiFile = None,
@@ -173,7 +180,9 @@ def import_(
     encoding: Encoding = None,
     delimiter: Delimiter = None,
     rate: Annotated[str | None, typer.Option("--rate", metavar="10/s", help="Requests per time.")] = None,
-    concurrency: Annotated[int | None, typer.Option("--concurrency", metavar="N", min=1, help="At once.")] = None,
+    concurrency: Annotated[
+        int | None, typer.Option("--concurrency", metavar="N", min=1, help="Requests in flight at once.")
+    ] = None,
     again: Annotated[bool, typer.Option("--again", help="Send rows that are done already, too.")] = False,
     update: Annotated[bool, typer.Option("--update", help="Change records whose key is known.")] = False,
     trust_result: Annotated[bool, typer.Option("--trust-result", help="A colleague's result: IDs are done.")] = False,
@@ -297,7 +306,7 @@ def sandbox(
     ] = None,
     api: ApiFile = None,
     port: Annotated[int, typer.Option("--port", metavar="N", help="0: any free one.")] = 0,
-    fault: Annotated[list[str] | None, typer.Option("--fault", metavar="NAME:EVERY", help="It errs.")] = None,
+    fault: Annotated[list[str] | None, typer.Option("--fault", metavar="NAME:EVERY", help="It misbehaves.")] = None,
 ) -> None:
     """Run the stand-in API on this machine, to try things against, until Ctrl-C.
 

@@ -99,7 +99,7 @@ def _opened(path: Path) -> Iterator[io.BufferedReader]:
         with path.open("rb") as file:
             yield file
     except OSError as error:
-        raise UnusableFile(f"{path} can't be read: {error.strerror}") from error
+        raise UnusableFile(f"{path} can't be read: {error.strerror}. Check the path.") from error
 
 
 def _source(path: Path) -> _Source:

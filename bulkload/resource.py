@@ -1,5 +1,6 @@
 """What a row can become: an API, its resources, their columns and operations. Pure data, derived by `openapi.py`."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -93,7 +94,17 @@ class Parameter:
     def default(self) -> str | None:
         """What is sent where the connection sets nothing, None if nothing is."""
         value = self.schema.get("default")
-        return None if value is None else str(value)
+        return None if value is None else _literal(value)
+
+    @property
+    def allowed(self) -> tuple[str, ...]:
+        """The values allowed, as they are sent; empty where any value is."""
+        return tuple(_literal(value) for value in self.schema.get("enum", ()))
+
+
+def _literal(value: Any) -> str:
+    """A text as it stands, any other value in JSON's own words: `true`, `600`."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,49 +1,60 @@
 """The text of a cell → the value that a column wants, whole columns at a time."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from rapidfuzz import process
+from rapidfuzz import fuzz, process
 
 from bulkload.models import CLEAR
 from bulkload.resource import Column
-from bulkload.schema import DTYPES, choices
+from bulkload.schema import DTYPES
+from bulkload.wording import choices, value_text
 
 # What a spreadsheet shows of a long number: 1.66027E+18. A key like 1E5 that a person typed doesn't look like it.
 _SCIENTIFIC = re.compile(r"[+-]?[0-9](?:[.,][0-9]+)?E\+[0-9]{2,}")
-_WHOLE = re.compile(r"[+-]?[0-9]+(?:\.0+)?")
+_WHOLE = re.compile(r"[+-]?[0-9]+(?:\.0*)?")
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_MEMBER = re.compile(r'\s*"((?:[^"]|"")*)"\s*')
 _BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+# Whole numbers beyond this fit into no column of numbers.
 _LARGEST = 2**63
+# How many of the values allowed a message tells, and from what likeness on (of 100) one is suggested.
+_TOLD = 12
+_ALIKE = 60
 
-Typed = tuple[pd.Series, dict[int, str]]
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a cell can't be read: `value` is its text, or the member of its list at fault; `says` goes on after that."""
+
+    rule: str
+    value: str
+    says: str
+
+
+Typed = tuple[pd.Series, dict[int, tuple[Fault, ...]]]
+Convert = Callable[[str], Any]
 
 
 def typed(column: Column, text: pd.Series) -> Typed:
-    """The values of a column's cells, NA where blank, and what is wrong with each cell that has none, by row number.
+    """The values of a column's cells, NA where there is none, and the faults of the cells that can't be read, by row.
 
-    `text` holds stripped text, "" where blank, indexed by row number. A list column gives lists; a cell with a member
-    that can't be read gives none.
+    `text` is indexed by row number, "" where blank. A list column gives lists; each faulty member of one is told once.
     """
     filled = text[text != ""]
-    convert = _converter(column)
-    faults: dict[int, str] = {}
-    known: dict[str, Any] = {}
-    values: list[Any] = []
-    for row, cell in filled.items():
-        if cell not in known:
-            known[cell] = _cell(cell, column, convert)
-        value = known[cell]
-        if isinstance(value, _Fault):
-            faults[row] = str(value)  # type: ignore[index]
-            value = None
-        values.append(value)
+    read = _of_list(column) if column.many else _of_one(column)
+    known = {cell: read(cell) for cell in filled.unique()}
+    faults = {cell: found for cell, found in known.items() if isinstance(found, _Faults)}
+    good = filled[~filled.isin(list(faults))] if faults else filled
     dtype = object if column.many else DTYPES[column.type]
-    series = pd.Series(values, index=filled.index, dtype=dtype)
-    return series.reindex(text.index), faults
+    values = pd.Series([known[cell] for cell in good], index=good.index, dtype=dtype).reindex(text.index)
+    if not faults:
+        return values, {}
+    bad = filled.drop(good.index)
+    return values, {int(row): tuple(faults[cell]) for row, cell in zip(bad.index, bad, strict=True)}
 
 
 def empty_value(column: Column) -> Any:
@@ -57,103 +68,97 @@ def empty_value(column: Column) -> Any:
     raise ValueError(f"{CLEAR} can't empty this field: the API wants a value there. Type the value that it shall have.")
 
 
-class _Fault(str):
-    """What is wrong with a cell's text, said after the value."""
-
-
-def _cell(text: str, column: Column, convert: Callable[[str], Any]) -> Any:
-    if not column.many:
-        return convert(text)
-    members = [convert(part) for part in split(text, column.separator)]
-    return next((member for member in members if isinstance(member, _Fault)), members)
-
-
 def split(text: str, separator: str = "") -> list[str]:
-    """The members of a list in one cell, stripped, empty ones dropped.
+    """The members of a list in one cell, stripped, empty ones left out.
 
     They are parted by `separator`, or by commas, semicolons and line breaks where it is empty. A member that holds one
     stands in double quotes, a double quote within it twice.
     """
     parts = re.escape(separator) if separator else r"[,;\r\n]"
-    member = re.compile(rf"{_MEMBER.pattern}(?={parts}|$)|((?:(?!{parts})(?s:.))*)")
-    members, position = [], 0
-    while position <= len(text):
-        found = member.match(text, position)
-        if found is None:
-            break
-        quoted, bare = found.groups()
-        members.append(bare.strip() if quoted is None else quoted.replace('""', '"'))
-        position = found.end()
-        gap = re.compile(parts).match(text, position)
-        position = gap.end() if gap else len(text) + 1
+    if '"' not in text:
+        return [member for part in re.split(parts, text) if (member := part.strip())]
+    member = re.compile(rf'\s*"((?:[^"]|"")*)"\s*(?:{parts}|\Z)|(.*?)(?:{parts}|\Z)', re.DOTALL)
+    found = ((quoted, bare) for quoted, bare in member.findall(text))
+    members = (quoted.replace('""', '"') or bare.strip() for quoted, bare in found)
     return [part for part in members if part]
 
 
-def _converter(column: Column) -> Callable[[str], Any]:
-    if column.enum:
+class _Faults(tuple[Fault, ...]):
+    """The faults of one cell: what stands in place of its value."""
+
+    __slots__ = ()
+
+
+def _of_one(column: Column) -> Convert:
+    convert = _converter(column)
+
+    def read(text: str) -> Any:
+        value = convert(text)
+        return _Faults((value,)) if isinstance(value, Fault) else value
+
+    return read
+
+
+def _of_list(column: Column) -> Convert:
+    convert = _converter(column)
+
+    def read(text: str) -> Any:
+        if column.type == "string" and (cut := _cut_number(text)):
+            return _Faults((cut,))  # where the decimal sign is a comma it would look like a list
+        members = [convert(part) for part in split(text, column.separator)]
+        if not members:
+            return _Faults((Fault("type", text, "has no value in it. Fill one in, or leave the cell empty."),))
+        faults = dict.fromkeys(member for member in members if isinstance(member, Fault))
+        return _Faults(faults) if faults else members
+
+    return read
+
+
+def _converter(column: Column) -> Convert:
+    if column.enum or column.type == "boolean":
         return _of_choices(column)
-    return {"string": _string, "integer": _integer, "number": _number, "boolean": _boolean}[column.type]
+    return _PLAIN[column.type]
 
 
-def _of_choices(column: Column) -> Callable[[str], Any]:
-    """Code, label, or both as the drop-down writes them; the codes TRUE and FALSE in any case, as cells hold them."""
-    exact: dict[str, Any] = {}
-    loose: dict[str, Any] = {}
-    for value in column.enum:
-        code = str(value).lower() if isinstance(value, bool) else str(value)
-        exact[code] = value
-        if code in ("true", "false"):
-            loose[code] = value
-        if label := column.labels.get(code):
-            loose |= {label.casefold(): value, f"{code} ({label})".casefold(): value}
-    names = _names(column)
+def _of_choices(column: Column) -> Convert:
+    """Code, label, or both as the drop-down writes them; numbers by value; true and false in any case."""
+    values: tuple[Any, ...] = column.enum or (True, False)
+    codes = {_code(value): value for value in values}
+    words = _words(column, codes)
+    plain = _PLAIN.get(column.type) if column.type in ("integer", "number") else None
 
     def convert(text: str) -> Any:
-        number = text.split(".", 1)[0] if column.type == "integer" and _WHOLE.fullmatch(text) else text
-        if number in exact:
-            return exact[number]
-        if text.casefold() in loose:
-            return loose[text.casefold()]
-        return _Fault(f"is not one of {choices(column)}.{_nearest(text, names)}")
+        if text in codes:
+            return codes[text]
+        if text.casefold() in words:
+            return words[text.casefold()]
+        number = plain(text) if plain else None
+        return number if number in values else Fault("enum", text, _not_allowed(column, text, codes))
 
     return convert
 
 
-def _names(column: Column) -> Mapping[str, str]:
-    """What a person may have meant, in lower case, and how it is written."""
-    codes = {str(value).casefold(): str(value) for value in column.enum}
-    return {**{label.casefold(): code for code, label in column.labels.items()}, **codes}
+def _code(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _nearest(text: str, names: Mapping[str, str]) -> str:
-    found = process.extractOne(text.casefold(), list(names), score_cutoff=60)
-    return f" Did you mean {names[found[0]]}?" if found else " Choose one of them."
+def _words(column: Column, codes: Mapping[str, Any]) -> dict[str, Any]:
+    """What else stands for a value, in lower case; a label of several values stands for none."""
+    labels = Counter(label.casefold() for code, label in column.labels.items() if code in codes)
+    words = {}
+    for code, value in codes.items():
+        words[value_text(column, value).casefold()] = value
+        if labels[label := column.labels.get(code, "").casefold()] == 1:
+            words[label] = value
+    of_text = {code: value for code, value in codes.items() if code in ("true", "false")}
+    return {**(_BOOLEANS if column.type == "boolean" else of_text), **words} if of_text else _only_labels(words, codes)
 
 
-def _string(text: str) -> Any:
-    if _SCIENTIFIC.fullmatch(text):
-        return _Fault(
-            "is a long number that a spreadsheet has cut to a few digits. "
-            "Format the cell as Text and type the whole number again."
-        )
-    return text
-
-
-def _integer(text: str) -> Any:
-    if not _WHOLE.fullmatch(text):
-        return _Fault("is not a whole number. Write digits only, like 15.")
-    number = int(text.split(".", 1)[0])
-    return number if -_LARGEST <= number < _LARGEST else _Fault("is too large a number.")
-
-
-def _number(text: str) -> Any:
-    if not _DECIMAL.fullmatch(text):
-        hint = "Write a point, not a comma: 1.5." if "," in text else "Write it like 1.5."
-        return _Fault(f"is not a number. {hint}")
-    number = float(text)
-    return number if abs(number) != float("inf") else _Fault("is too large a number.")
-
-
-def _boolean(text: str) -> Any:
-    value = _BOOLEANS.get(text.casefold())
-    return _Fault("is neither TRUE nor FALSE. Choose one of them.") if value is None else value
+def _not_allowed(column: Column, text: str, codes: Mapping[str, Any]) -> str:
+    entries = choices(column)
+    more = f" and {len(entries) - _TOLD} more" if len(entries) > _TOLD else ""
+    names = {code.casefold(): value_text(column, value) for code, value in codes.items()}
+    names = {**{column.labels.get(code, code).casefold(): value_text(column, codes[code]) for code in codes}, **names}
+    found = process.extractOne(text.casefold(), list(names), scorer=fuzz.ratio, score_cutoff=_ALIKE)
+    hint = f" Did you mean {names[found[0]]}?" if found else ""
+    return f"is not one of {', '.join(entries[:_TOLD])}{more}.{hint}"
