@@ -332,8 +332,8 @@ def _apis(
     named: list[str] | None, connections: list[str] | None = None, config: Path | None = None
 ) -> "dict[str, Api]":
     """The APIs at hand: the documents given, else those that come with bulkload and that connections speak of."""
-    from bulkload.connection import load_connections
     from bulkload.openapi import BUILT_IN, open_api
+    from bulkload.settings import load_connections
 
     if named:
         apis = [open_api(name) for name in named]
@@ -361,7 +361,8 @@ def _no_connection(api: "Api") -> "Connection":
 
 def _chooser(names: list[str] | None, config: Path | None) -> Any:
     """Gives the connection of an API: of those named, if any are."""
-    from bulkload.connection import choose, load_connections
+    from bulkload.connection import choose
+    from bulkload.settings import load_connections
 
     known = load_connections(config)
     for name in names or ():
@@ -378,7 +379,8 @@ def _chooser(names: list[str] | None, config: Path | None) -> Any:
 @contextlib.contextmanager
 def _sandbox(apis: "dict[str, Api]", faults: list[str] | None) -> Iterator[Any]:
     """A stand-in of its own for one run: a fresh world, which knows no earlier rows."""
-    from bulkload.connection import Connection, Credential
+    from bulkload.connection import Connection
+    from bulkload.credential import Credential
     from bulkload.resource import Rate
     from bulkload.sandbox import Fault, Sandbox
 

@@ -7,7 +7,6 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote, urlsplit
 
 from rapidfuzz import process, utils
@@ -269,11 +268,3 @@ def _unreadable(connection: Connection, credential: Credential) -> Iterator[str]
                 f"{connection.place}: the credential {credential.name} holds a character that no header can carry;"
                 " were typographic quotes pasted with it? Store it again."
             )
-
-
-def __getattr__(name: str) -> Any:  # until cli.py and library.py import it from its own room
-    import importlib
-
-    if name == "load_connections":
-        return importlib.import_module("bulkload.settings").load_connections
-    raise AttributeError(name)

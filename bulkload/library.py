@@ -7,11 +7,12 @@ from pathlib import Path
 import pandera.pandas as pa
 
 from bulkload import openapi, pipeline, schema, template
-from bulkload.connection import Connection, choose, load_connections
+from bulkload.connection import Connection, choose
 from bulkload.job import Job, Silent
 from bulkload.journal import Journal, default_path
 from bulkload.models import Outcome
 from bulkload.resource import Api, Resource
+from bulkload.settings import load_connections
 
 
 @dataclass(frozen=True, slots=True)

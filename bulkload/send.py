@@ -19,10 +19,11 @@ from pyrate_limiter import Limiter
 from pyrate_limiter import Rate as LimiterRate
 
 from bulkload.answer import Meaning, Verdict, judge
-from bulkload.auth import Signed, redact
+from bulkload.auth import Signed
 from bulkload.errors import BulkloadError, DiskError
 from bulkload.journal import Journal
 from bulkload.models import Outcome, Reply, Request, Status
+from bulkload.redact import redact
 from bulkload.resource import Operation, Rate
 
 log = logging.getLogger(__name__)

@@ -143,22 +143,63 @@ def _code(value: Any) -> str:
 
 
 def _words(column: Column, codes: Mapping[str, Any]) -> dict[str, Any]:
-    """What else stands for a value, in lower case; a label of several values stands for none."""
-    labels = Counter(label.casefold() for code, label in column.labels.items() if code in codes)
-    words = {}
+    """What else stands for a value, in lower case. A label that several values have stands for none."""
+    labels = Counter(column.labels[code].casefold() for code in codes if code in column.labels)
+    words = {word: value for word, value in _BOOLEANS.items() if column.type == "boolean" and value in codes.values()}
     for code, value in codes.items():
-        words[value_text(column, value).casefold()] = value
-        if labels[label := column.labels.get(code, "").casefold()] == 1:
-            words[label] = value
-    of_text = {code: value for code, value in codes.items() if code in ("true", "false")}
-    return {**(_BOOLEANS if column.type == "boolean" else of_text), **words} if of_text else _only_labels(words, codes)
+        if code in ("true", "false"):
+            words[code] = value
+        if label := column.labels.get(code):
+            words[value_text(column, value).casefold()] = value
+            if labels[label.casefold()] == 1:
+                words[label.casefold()] = value
+    return words
 
 
 def _not_allowed(column: Column, text: str, codes: Mapping[str, Any]) -> str:
     entries = choices(column)
     more = f" and {len(entries) - _TOLD} more" if len(entries) > _TOLD else ""
-    names = {code.casefold(): value_text(column, value) for code, value in codes.items()}
-    names = {**{column.labels.get(code, code).casefold(): value_text(column, codes[code]) for code in codes}, **names}
-    found = process.extractOne(text.casefold(), list(names), scorer=fuzz.ratio, score_cutoff=_ALIKE)
-    hint = f" Did you mean {names[found[0]]}?" if found else ""
+    entry = dict(zip(codes, entries, strict=True))
+    meant = {column.labels[code].casefold(): entry[code] for code in codes if code in column.labels}
+    meant |= {code.casefold(): entry[code] for code in codes}
+    found = process.extractOne(text.casefold(), list(meant), scorer=fuzz.ratio, score_cutoff=_ALIKE)
+    hint = f" Did you mean {meant[found[0]]}?" if found else ""
     return f"is not one of {', '.join(entries[:_TOLD])}{more}.{hint}"
+
+
+def _string(text: str) -> Any:
+    return _cut_number(text) or text
+
+
+def _cut_number(text: str) -> Fault | None:
+    if not _SCIENTIFIC.fullmatch(text):
+        return None
+    return Fault(
+        "rounded number",
+        text,
+        "is a long number that a spreadsheet has cut short. Format the cell as Text and type the whole number again.",
+    )
+
+
+def _integer(text: str) -> Any:
+    if not _WHOLE.fullmatch(text):
+        return Fault("type", text, "is not a whole number. Write digits only, like 15.")
+    digits = text.split(".", 1)[0]
+    if len(digits.lstrip("+-0")) > len(str(_LARGEST)) or not -_LARGEST <= int(digits) < _LARGEST:
+        return Fault("type", text, "is too large a number. Type a smaller one.")
+    return int(digits)
+
+
+def _number(text: str) -> Any:
+    if not _DECIMAL.fullmatch(text):
+        hint = "Write a point, not a comma, like 1.5." if "," in text else "Write it like 1.5."
+        return Fault("type", text, f"is not a number. {hint}")
+    number = float(text)
+    if isinf(number):
+        return Fault("type", text, "is too large a number. Type a smaller one.")
+    if len(text) <= _LONGEST and _WHOLE.fullmatch(text) and int(number) != int(text.split(".", 1)[0]):
+        return Fault("type", text, "has more digits than a number can keep. Type a shorter one.")
+    return number
+
+
+_PLAIN: dict[str, Convert] = {"string": _string, "integer": _integer, "number": _number}

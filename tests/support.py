@@ -9,7 +9,8 @@ from typing import Any
 import openpyxl
 
 from bulkload import pipeline
-from bulkload.connection import Connection, Credential
+from bulkload.connection import Connection
+from bulkload.credential import Credential
 from bulkload.job import Job, Report, Silent
 from bulkload.journal import Journal
 from bulkload.models import Outcome

@@ -132,7 +132,7 @@ def test_a_token_that_expires_half_way_is_renewed(tmp_path: Path) -> None:
 
 
 def test_credentials_that_are_refused_stop_the_run_before_the_first_row(desk: Desk) -> None:
-    from bulkload.connection import Credential
+    from bulkload.credential import Credential
 
     wrong = {name: Credential.in_memory(name, "wrong") for name in ("app_key", "app_secret")}
     desk.changes |= {"credentials": wrong}
