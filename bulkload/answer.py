@@ -2,23 +2,27 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import unquote
 
-from bulkload.models import Answer, HeadOnly, Lost, NotSent, Reply
+from bulkload.models import Answer, Lost, NotSent, Reply
 from bulkload.resource import Operation
 
-_REFUSED = {400, 404, 405, 406, 409, 410, 411, 412, 413, 414, 415, 417, 422, 423, 428, 431, 451, 501}
-_NOT_ALLOWED = {402, 403, 407}
-_NOT_PROCESSED = {421, 425, 429, 521, 523, 525, 526}
+# The longest wait that is believed, in seconds: a year.
+_LONGEST_WAIT = 366 * 86_400.0
+_LONGEST_ID = 1000
+_LONGEST_REQUEST_ID = 100
 _REQUEST_ID = ("x-request-id", "request-id", "x-correlation-id", "x-amzn-requestid", "x-trace-id")
-_LONGEST_MESSAGE = 500
+# No content and reset content: HTTP itself says that no body comes.
+_BODILESS = {204, 205}
 _MISSING = object()
+_UNREAD = object()
 
 
 class Meaning(StrEnum):
@@ -33,11 +37,24 @@ class Meaning(StrEnum):
     UNKNOWN = "unknown"
 
 
+_BY_STATUS: Mapping[int, Meaning] = {
+    202: Meaning.UNKNOWN,
+    **dict.fromkeys((400, 404, 405, 406, 409, 410, 411, 412, 413, 414, 415, 417, 422, 423, 428, 431), Meaning.REFUSED),
+    **dict.fromkeys((451, 501), Meaning.REFUSED),
+    401: Meaning.CREDENTIALS,
+    **dict.fromkeys((402, 403, 407), Meaning.NOT_ALLOWED),
+    **dict.fromkeys((421, 425, 429, 521, 523, 525, 526), Meaning.NOT_PROCESSED),
+}
+# By their first digit; whatever stands in neither table is unknown.
+_BY_CLASS: Mapping[int, Meaning] = {2: Meaning.DONE, 3: Meaning.WRONG_ADDRESS}
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """The meaning of one reply. `id` is "" where none came; `wait` are the seconds that the API asked for, or None.
 
-    `message` is the API's own words, or ours where it had none; not yet redacted. `status` is 0 where no answer came.
+    `message` is the API's own words, or ours where it had none, of any length and not yet redacted. `note` is what is
+    worth knowing of a row that is done. `status` is 0 where no answer came.
     """
 
     meaning: Meaning
@@ -49,74 +66,90 @@ class Verdict:
     request_id: str = ""
 
 
-def judge(operation: Operation, reply: Reply, renew_on: frozenset[int] = frozenset({401})) -> Verdict:
-    """What a reply to a create or update means; `renew_on` are the statuses that may mean an old token."""
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def judge(
+    operation: Operation,
+    reply: Reply,
+    renew_on: frozenset[int] = frozenset({401}),
+    now: Callable[[], datetime] = _utc_now,
+) -> Verdict:
+    """What a reply to a create or update means.
+
+    `renew_on` are the statuses that may mean an old token, beside 401. `now` counts where an answer asks to wait until
+    a date without saying what time it is there.
+    """
     match reply:
         case NotSent(reason):
             return Verdict(Meaning.NOT_PROCESSED, message=_capital(reason))
         case Lost(reason):
-            return Verdict(Meaning.UNKNOWN, message=f"{_capital(reason)}. It may exist.")
-        case HeadOnly():
-            return _judge_head(operation, reply, renew_on)
+            return Verdict(Meaning.UNKNOWN, message=_capital(reason))
         case Answer():
-            return _judge_answer(operation, reply, renew_on)
-
-
-def _judge_answer(operation: Operation, answer: Answer, renew_on: frozenset[int]) -> Verdict:
-    body = _json(answer.body)
-    said = _by_document(operation, answer, body)
-    meaning, note = said or _by_status(answer.status, answer.headers, renew_on), ""
-    if meaning is Meaning.DONE and said is None:
-        meaning, note = _confirmed(operation, answer, body)
+            answer, body, cut = reply, _json(reply.body), ""
+        case _:
+            answer, body, cut = Answer(reply.status, reply.headers, b""), _UNREAD, reply.reason
+    wait = retry_after(answer.headers, now)
+    meaning, message = _meaning(operation, answer, body, renew_on, wait)
     record = _record_id(operation, answer, body) if meaning is Meaning.DONE else ""
-    if meaning is Meaning.DONE and operation.record_id and not record:
-        note = "The API gave no ID. Look it up there."
+    message = message or _message(operation, answer, body)
+    message = f"{message}; {cut}" if cut else message
     return Verdict(
         meaning,
         status=answer.status,
         id=record,
-        message=note if meaning is Meaning.UNKNOWN and note else _message(operation, answer, body),
-        note=note,
-        wait=retry_after(answer.headers),
+        message=message,
+        note=_note(operation, record, cut) if meaning is Meaning.DONE else "",
+        wait=wait,
         request_id=_request_id(answer.headers),
     )
 
 
-def _confirmed(operation: Operation, answer: Answer, body: Any) -> tuple[Meaning, str]:
-    """A 2xx with no rule against it is done, unless it isn't the answer that the document promises."""
+def _meaning(
+    operation: Operation, answer: Answer, body: Any, renew_on: frozenset[int], wait: float | None
+) -> tuple[Meaning, str]:
+    """The meaning, and our own words for it where the API's would not explain it."""
+    said = _by_document(operation, answer, body)
+    if said is not None:
+        return said, ""
+    if answer.status in renew_on:
+        return Meaning.CREDENTIALS, ""
+    if answer.status == 503 and wait is not None:
+        return Meaning.NOT_PROCESSED, ""
+    meaning = _BY_STATUS.get(answer.status) or _BY_CLASS.get(answer.status // 100, Meaning.UNKNOWN)
     if answer.status == 202:
-        return Meaning.UNKNOWN, "Accepted, unconfirmed: the API has taken it, but not said that it is done."
-    if operation.answers_json(answer.status) and body is _MISSING:
-        what = "no body" if not answer.body else "something that is not JSON"
-        return Meaning.UNKNOWN, f"The API said {answer.status} but sent {what}. It may exist."
-    return Meaning.DONE, ""
+        return meaning, "Accepted, unconfirmed: the API has taken it, but not said that it is done"
+    if meaning is Meaning.DONE and not _record_id(operation, answer, body) and _promises_json(operation, answer.status):
+        strange = _strange(answer, body)
+        return (Meaning.UNKNOWN, f"The API said {answer.status} but sent {strange}") if strange else (meaning, "")
+    return meaning, ""
 
 
-def _judge_head(operation: Operation, head: HeadOnly, renew_on: frozenset[int]) -> Verdict:
-    """A status without its body: it decides where no rule of the document would have needed the body."""
-    needs_body = any(_about_body(rule.when) and _status_is(rule.when, head.status) for rule in operation.outcomes)
-    meaning = _by_status(head.status, head.headers, renew_on)
-    if needs_body or (meaning is Meaning.DONE and head.status == 202):
-        meaning = Meaning.UNKNOWN
-    answer = Answer(head.status, head.headers, b"")
-    record = _record_id(operation, answer, _MISSING) if meaning is Meaning.DONE else ""
-    missing = "" if record else " so its ID is not known. Look it up there"
-    return Verdict(
-        meaning,
-        status=head.status,
-        id=record,
-        message=f"{_phrase(head.status)}; {head.reason}",
-        note=f"Only the head of the answer came ({head.reason}){missing}." if meaning is Meaning.DONE else "",
-        wait=retry_after(head.headers),
-        request_id=_request_id(head.headers),
-    )
+def _strange(answer: Answer, body: Any) -> str:
+    """What came where JSON was promised, "" if JSON did. A sign-in page isn't the API's word: it proves nothing."""
+    kind = answer.headers.get("content-type", "json").lower()
+    if body is _MISSING and not answer.body.strip():
+        return "no body"
+    return "something that is not JSON" if body is _MISSING or (body is _UNREAD and "json" not in kind) else ""
 
 
 def _by_document(operation: Operation, answer: Answer, body: Any) -> Meaning | None:
+    """What the first rule of the document that holds says. Where it would have needed an unread body, nobody knows."""
     for rule in operation.outcomes:
-        if conditions_hold(rule.when, answer, body):
-            return Meaning(rule.means)
+        when = rule.when
+        if body is _UNREAD:
+            when = {what: wanted for what, wanted in when.items() if not what.startswith("$response.body")}
+        if conditions_hold(when, answer, body):
+            return Meaning(rule.means) if len(when) == len(rule.when) else Meaning.UNKNOWN
     return None
+
+
+def _promises_json(operation: Operation, status: int) -> bool:
+    """Whether JSON must come under this status: its own response says so or, if it has none, any other of success."""
+    if status in _BODILESS or {str(status), f"{status // 100}XX"} & operation.responses.keys():
+        return operation.answers_json(status)
+    return any(operation.answers_json(other) for other in range(200, 300))
 
 
 def conditions_hold(when: Mapping[str, Any], answer: Answer, body: Any = _MISSING) -> bool:
@@ -128,10 +161,6 @@ def conditions_hold(when: Mapping[str, Any], answer: Answer, body: Any = _MISSIN
     )
 
 
-def _about_body(when: Mapping[str, Any]) -> bool:
-    return any(expression.startswith("$response.body") for expression in when)
-
-
 def _status_is(when: Mapping[str, Any], status: int) -> bool:
     wanted = when.get("status", status)
     names = {str(status), f"{status // 100}xx"}
@@ -139,16 +168,18 @@ def _status_is(when: Mapping[str, Any], status: int) -> bool:
 
 
 def _is(wanted: Any, found: Any) -> bool:
-    if wanted == "present":
-        return found is not _MISSING and found is not None
-    if wanted == "absent":
-        return found is _MISSING or found is None
+    """Whether a value is one of those wanted. As in JSON, 200 is 200.0 but 1 is not true; null is absent."""
+    if wanted in ("present", "absent"):
+        return (found is _MISSING or found is None) is (wanted == "absent")
     options = wanted if isinstance(wanted, list) else [wanted]
-    return any(type(found) is type(option) and found == option for option in options)
+    return any(found == option and isinstance(found, bool) is isinstance(option, bool) for option in options)
 
 
 def evaluate(expression: str, answer: Answer, body: Any) -> Any:
-    """The value of an OpenAPI runtime expression in an answer (`$response.body#/a/b`, `$response.header.Location`)."""
+    """The value of an OpenAPI runtime expression in an answer (`$response.body#/a/b`, `$response.header.Location`).
+
+    A marker that equals nothing where nothing stands there.
+    """
     if expression == "$statusCode":
         return answer.status
     if name := re.fullmatch(r"\$response\.header\.(.+)", expression):
@@ -164,52 +195,52 @@ def at(value: Any, pointer: str) -> Any:
         part = part.replace("~1", "/").replace("~0", "~")
         if isinstance(value, Mapping) and part in value:
             value = value[part]
-        elif isinstance(value, list) and part.isascii() and part.isdigit() and int(part) < len(value):
+        elif isinstance(value, list) and re.fullmatch(r"[0-9]{1,9}", part) and int(part) < len(value):
             value = value[int(part)]
         else:
             return _MISSING
     return value
 
 
-def _by_status(status: int, headers: Mapping[str, str], renew_on: frozenset[int]) -> Meaning:
-    if status in renew_on:
-        return Meaning.CREDENTIALS
-    if 200 <= status < 300:
-        return Meaning.DONE
-    if 300 <= status < 400:
-        return Meaning.WRONG_ADDRESS
-    if status in _REFUSED:
-        return Meaning.REFUSED
-    if status in _NOT_ALLOWED:
-        return Meaning.NOT_ALLOWED
-    if status in _NOT_PROCESSED or (status == 503 and retry_after(headers) is not None):
-        return Meaning.NOT_PROCESSED
-    return Meaning.UNKNOWN
-
-
 def _record_id(operation: Operation, answer: Answer, body: Any) -> str:
-    """The new ID as text, from the first place where it stands; of an address its last segment."""
+    """The new ID as text, from the first place where a usable one stands; "" if none does."""
     for expression in operation.record_id:
         found = evaluate(expression, answer, body)
-        if isinstance(found, str) and expression.startswith("$response.header."):
-            found = found.split("?")[0].rstrip("/").rsplit("/", 1)[-1]
-        if isinstance(found, str | int) and not isinstance(found, bool) and str(found):
-            return str(found)
+        if isinstance(found, str) and expression.lower() == "$response.header.location":
+            found = _last_segment(found, operation.path)
+        if isinstance(found, str | int) and not isinstance(found, bool):
+            text = str(found).strip()
+            # Half a surrogate pair or a line break could be neither kept nor shown.
+            if text.isprintable() and 0 < len(text) <= _LONGEST_ID:
+                return text
     return ""
+
+
+def _last_segment(address: str, path: str) -> str:
+    """The last segment of an address's path, unquoted; "" where that is the path we sent to: it names no record."""
+    whole = re.sub(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//[^/?#]*|[?#].*", "", address)
+    last = whole.rstrip("/").rpartition("/")[2]
+    return "" if last == path.rstrip("/").rpartition("/")[2] else unquote(last)
 
 
 def _message(operation: Operation, answer: Answer, body: Any) -> str:
     for expression in operation.message:
         found = evaluate(expression, answer, body)
         if isinstance(found, str | int | float) and str(found).strip():
-            return _one_line(str(found))
+            return str(found)
         if isinstance(found, list | dict) and found:
-            return _one_line(json.dumps(found, ensure_ascii=False))
+            return _json_text(found)
+    phrase = _phrase(answer.status)
     if 300 <= answer.status < 400 and "location" in answer.headers:
-        return f"{_phrase(answer.status)}: the API points to {_one_line(answer.headers['location'])}"
+        return f"{phrase}: the API points to {answer.headers['location']}"
     plain = answer.headers.get("content-type", "").startswith("text/plain")
-    words = _one_line(answer.body.decode("utf-8", "replace")) if plain else ""
-    return f"{_phrase(answer.status)}{': ' if words else ''}{words}"
+    words = answer.body.decode("utf-8", "replace").strip() if plain else ""
+    return f"{phrase}: {words}" if words else phrase
+
+
+def _note(operation: Operation, record: str, cut: str) -> str:
+    missing = "" if record or not operation.record_id else "The API gave no ID. Look it up there."
+    return f"Only the head of the answer came ({cut}). {missing}".strip() if cut else missing
 
 
 def _phrase(status: int) -> str:
@@ -219,17 +250,12 @@ def _phrase(status: int) -> str:
         return f"HTTP {status}"
 
 
-def _one_line(text: str) -> str:
-    text = " ".join("".join(char if char.isprintable() else " " for char in text).split())
-    return text if len(text) <= _LONGEST_MESSAGE else text[: _LONGEST_MESSAGE - 1] + "…"
-
-
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
 def _request_id(headers: Mapping[str, str]) -> str:
-    return next((_one_line(headers[name])[:100] for name in _REQUEST_ID if name in headers), "")
+    return next((headers[name] for name in _REQUEST_ID if name in headers), "")[:_LONGEST_REQUEST_ID]
 
 
 def _json(body: bytes) -> Any:
@@ -239,25 +265,41 @@ def _json(body: bytes) -> Any:
         return _MISSING
 
 
-def retry_after(headers: Mapping[str, str]) -> float | None:
+def _json_text(value: Any) -> str:
+    """A JSON value as text; what could just be read may be nested too deep to be written."""
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except RecursionError:
+        return "an answer nested too deep to be shown"
+
+
+def retry_after(headers: Mapping[str, str], now: Callable[[], datetime] = _utc_now) -> float | None:
     """The seconds that `Retry-After` asks for, as a number or as an HTTP date (RFC 9110, 10.2.3) against the answer's
-    own `Date`. None where it is missing, junk, negative or in the past."""
+    own `Date`, or against `now` where it has none. None where it is missing, junk, negative or in the past."""
     said = headers.get("retry-after", "").strip()
-    if said.isascii() and said.isdigit():
-        return float(said) if len(said) < 10 else None
-    then = _http_date(said)
-    if then is None:
+    if re.fullmatch(r"[0-9]+", said):
+        return min(float(said), _LONGEST_WAIT)
+    until = _http_date(said)
+    if until is None:
         return None
-    seconds = (then - (_http_date(headers.get("date", "")) or datetime.now(UTC))).total_seconds()
-    return seconds if seconds >= 0 else None
+    seconds = (until - (_http_date(headers.get("date", "")) or now())).total_seconds()
+    return min(seconds, _LONGEST_WAIT) if seconds >= 0 else None
+
+
+# RFC 9110, 5.6.7: today's, that of RFC 850, and that of asctime, which has no zone and means UTC.
+_DAY, _MONTH, _TIME = "[A-Z][a-z]{2}", "[A-Z][a-z]{2}", "[0-9]{2}:[0-9]{2}:[0-9]{2}"
+_HTTP_DATE = re.compile(
+    rf"{_DAY}, [0-9]{{2}} {_MONTH} [0-9]{{4}} {_TIME} GMT"
+    rf"|{_DAY}[a-z]{{3,6}}, [0-9]{{2}}-{_MONTH}-[0-9]{{2}} {_TIME} GMT"
+    rf"|{_DAY} {_MONTH} [ 0-9][0-9] {_TIME} [0-9]{{4}}"
+)
 
 
 def _http_date(text: str) -> datetime | None:
-    """One of HTTP's three shapes of date; that of asctime has no zone and means UTC."""
-    if not re.match(r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? ", text):
+    """One of HTTP's three shapes of date; None for anything else."""
+    if not _HTTP_DATE.fullmatch(text.strip()):
         return None
     try:
-        when = parsedate_to_datetime(text)
-        return when.replace(tzinfo=UTC) if when.tzinfo is None else when
-    except (ValueError, OverflowError):
+        return parsedate_to_datetime(text).replace(tzinfo=UTC)
+    except ValueError:
         return None

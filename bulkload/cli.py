@@ -4,7 +4,8 @@ import contextlib
 import json
 import logging
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,6 +18,8 @@ from bulkload.errors import BulkloadError, NotConfirmed, SettingsError, UsageErr
 if TYPE_CHECKING:
     from bulkload.connection import Connection
     from bulkload.job import Job, Preview, Report
+    from bulkload.journal import Journal
+    from bulkload.models import Run
     from bulkload.resource import Api
 
 app = typer.Typer(
@@ -46,6 +49,20 @@ Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="I
 JournalFile = Annotated[Path | None, typer.Option("--journal", metavar="FILE", help="Instead of the user's own.")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to write.")]
 AsJson = Annotated[bool, typer.Option("--json", help="A summary for programs on stdout.")]
+LogFile = Annotated[Path | None, typer.Option("--log", metavar="FILE", help="Where the log goes.")]
+RateText = Annotated[str | None, typer.Option("--rate", metavar="10/s", help="Requests per time.")]
+Concurrency = Annotated[
+    int | None, typer.Option("--concurrency", metavar="N", min=1, help="Requests in flight at once.")
+]
+Limit = Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="Send N rows at most.")]
+StopAfter = Annotated[
+    int, typer.Option("--stop-after", metavar="N", min=0, help="Stop after N rejected rows; 0: never.")
+]
+WaitForApi = Annotated[str, typer.Option("--wait-for-api", metavar="10m", help="How long an API may be down.")]
+NoResolve = Annotated[bool, typer.Option("--no-resolve", help="Don't ask about unknown rows at the end.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Send without being asked.")]
+RunName = Annotated[str | None, typer.Argument(metavar="[RUN]", help="Its ID; the newest if left out.")]
+Moved = Annotated[Path | None, typer.Argument(metavar="[FILE]", help="The input, if it was moved.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no tables.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Every request in the log.")]
 
@@ -164,14 +181,10 @@ def import_(
     file: File,
     connection: Named = None,
     sandbox: Annotated[bool, typer.Option("--sandbox", help="Send to a stand-in on this machine.")] = False,
-    fault: Annotated[
-        list[str] | None, typer.Option("--fault", metavar="NAME:EVERY", help="The stand-in misbehaves.")
-    ] = None,
+    fault: Annotated[list[str] | None, typer.Option("--fault", metavar="NAME:EVERY", help="It misbehaves.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the requests; send nothing.")] = False,
-    limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="Send N rows at most.")] = None,
-    stop_after: Annotated[
-        int, typer.Option("--stop-after", metavar="N", min=0, help="Stop after N rejected rows; 0: never.")
-    ] = 0,
+    limit: Limit = None,
+    stop_after: StopAfter = 0,
     output: Output = None,
     resource: ResourceName = None,
     api: ApiFile = None,
@@ -179,17 +192,17 @@ def import_(
     header_row: HeaderRow = None,
     encoding: Encoding = None,
     delimiter: Delimiter = None,
-    rate: Annotated[str | None, typer.Option("--rate", metavar="10/s", help="Requests per time.")] = None,
-    concurrency: Annotated[
-        int | None, typer.Option("--concurrency", metavar="N", min=1, help="Requests in flight at once.")
-    ] = None,
+    rate: RateText = None,
+    concurrency: Concurrency = None,
+    wait_for_api: WaitForApi = "10m",
+    no_resolve: NoResolve = False,
     again: Annotated[bool, typer.Option("--again", help="Send rows that are done already, too.")] = False,
     update: Annotated[bool, typer.Option("--update", help="Change records whose key is known.")] = False,
     trust_result: Annotated[bool, typer.Option("--trust-result", help="A colleague's result: IDs are done.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Send without being asked.")] = False,
+    yes: Yes = False,
     config: Config = None,
     journal: JournalFile = None,
-    log_file: Annotated[Path | None, typer.Option("--log", metavar="FILE", help="Where the log goes.")] = None,
+    log_file: LogFile = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -198,52 +211,128 @@ def import_(
 
     Example: bulkload import destinations.xlsx --connection cinnox-live
     """
-    from bulkload import pipeline
-    from bulkload.journal import Journal, default_path
+    from bulkload.pipeline import Import
     from bulkload.plan import Wishes
-    from bulkload.resource import Rate
 
-    try:
-        wanted_rate = Rate.parse(rate) if rate else None
-    except ValueError as error:
-        raise UsageError(f"--rate: {error}") from error
     if sandbox and connection:
         raise UsageError("--sandbox is a connection of its own: leave out --connection.")
     if fault and not sandbox:
         raise UsageError("--fault is for --sandbox only.")
-    journal_path = journal or default_path()
     apis = _apis(api, connection, config)
     with contextlib.ExitStack() as stack:
         connect = stack.enter_context(_sandbox(apis, fault)) if sandbox else _chooser(connection, config)
-        opened = stack.enter_context(Journal(journal_path))
+        opened = stack.enter_context(_journal(journal))
         job = _job(
             file, apis, connect, resource, (sheet, header_row, encoding, delimiter),
-            wishes=Wishes(again, update), trust_result=trust_result, rate=wanted_rate, concurrency=concurrency,
-            limit=limit, stop_after=stop_after, result=output,
+            wishes=Wishes(again, update), trust_result=trust_result, result=output, limit=limit, stop_after=stop_after,
+            resolve=not no_resolve, **_pace(rate, concurrency, wait_for_api),
         )  # fmt: skip
         if dry_run:
             return _dry_run(job, opened)
-        log_path = stack.enter_context(_logging(log_file, journal_path, verbose=verbose))
-        progress = stack.enter_context(_progress(quiet=quiet))
+        options = ["--sandbox"] if sandbox else [f"--connection {name}" for name in connection or ()]
+        options += [f"--journal {journal}"] if journal else []
+        asked = not sandbox and not yes
+        talk = stack.enter_context(_talk(opened, options, log_file, as_json=as_json, quiet=quiet, verbose=verbose))
+        return talk.follow(Import(job, opened, talk.progress, talk.confirm(asked=asked), talk.told))
 
-        def confirm(preview: "Preview") -> bool:
-            return _agreed(preview, asked=not sandbox and not yes, quiet=quiet or as_json)
 
-        one = pipeline.Import(job, opened, progress, confirm)
-        for _ in one.outcomes():
-            pass
-    status = _status(one.report)
-    log.info("run %s ended with %d", one.report.run.id if one.report.run else "", status)
-    options = ["--sandbox"] if sandbox else [f"--connection {name}" for name in connection or ()]
-    options += [f"--journal {journal}"] if journal else []
-    _tell(one.report, status, as_json=as_json, quiet=quiet, log_path=log_path, options=options)
-    return status
+@app.command()
+def resume(
+    run: RunName = None,
+    file: Moved = None,
+    connection: Named = None,
+    limit: Limit = None,
+    stop_after: StopAfter = 0,
+    output: Output = None,
+    resource: ResourceName = None,
+    api: ApiFile = None,
+    sheet: SheetName = None,
+    header_row: HeaderRow = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    rate: RateText = None,
+    concurrency: Concurrency = None,
+    wait_for_api: WaitForApi = "10m",
+    no_resolve: NoResolve = False,
+    as_new: Annotated[bool, typer.Option("--as-new", help="Send rows that are new in a changed file.")] = False,
+    yes: Yes = False,
+    config: Config = None,
+    journal: JournalFile = None,
+    log_file: LogFile = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> int:
+    """Go on where a run stopped: with its rows that are not sent or failed, never with those that are unknown.
+
+    Example: bulkload resume 20261122-104211-7f3a
+    """
+    from bulkload.pipeline import Resume
+
+    with contextlib.ExitStack() as stack:
+        opened = stack.enter_context(_journal(journal))
+        found = opened.run(run)
+        job = _job_of(
+            found, opened, file, connection, config, api, resource, (sheet, header_row, encoding, delimiter),
+            result=output, limit=limit, stop_after=stop_after, as_new=as_new, resolve=not no_resolve,
+            **_pace(rate, concurrency, wait_for_api),
+        )  # fmt: skip
+        options = _same_options(found, connection, journal)
+        talk = stack.enter_context(_talk(opened, options, log_file, as_json=as_json, quiet=quiet, verbose=verbose))
+        return talk.follow(Resume(job, opened, talk.progress, talk.confirm(asked=not yes), talk.told).of(found))
+
+
+@app.command()
+def resolve(
+    run: RunName = None,
+    file: Moved = None,
+    made: Annotated[list[str] | None, typer.Option("--made", metavar="ROW=ID", help="This row was made.")] = None,
+    not_made: Annotated[list[str] | None, typer.Option("--not-made", metavar="ROW", help="It was not.")] = None,
+    connection: Named = None,
+    output: Output = None,
+    resource: ResourceName = None,
+    api: ApiFile = None,
+    sheet: SheetName = None,
+    header_row: HeaderRow = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    rate: RateText = None,
+    concurrency: Concurrency = None,
+    config: Config = None,
+    journal: JournalFile = None,
+    log_file: LogFile = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> int:
+    """Settle the unknown rows of a run: ask the API what became of them, or take a person's word.
+
+    Example: bulkload resolve --made "Destinations!7=5f3a9c1e" --not-made "Destinations!9"
+    """
+    from bulkload.pipeline import Resolve
+
+    words: dict[str, str | None] = dict.fromkeys(not_made or ())
+    for text in made or ():
+        place, equals, record = text.rpartition("=")
+        if not equals:
+            raise UsageError(f'--made {text}: write it as ROW=ID, like "Destinations!7=5f3a9c1e".')
+        words[place] = record
+    with contextlib.ExitStack() as stack:
+        opened = stack.enter_context(_journal(journal))
+        found = opened.run(run)
+        job = _job_of(
+            found, opened, file, connection, config, api, resource, (sheet, header_row, encoding, delimiter),
+            result=output, words=words, **_pace(rate, concurrency, "10m"),
+        )  # fmt: skip
+        options = _same_options(found, connection, journal)
+        talk = stack.enter_context(_talk(opened, options, log_file, as_json=as_json, quiet=quiet, verbose=verbose))
+        return talk.follow(Resolve(job, opened, talk.progress, talk.confirm(asked=False), talk.told).of(found))
 
 
 @app.command()
 def result(
-    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="Its ID; the newest if left out.")] = None,
-    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="The input, if it was moved.")] = None,
+    run: RunName = None,
+    file: Moved = None,
     output: Output = None,
     api: ApiFile = None,
     sheet: SheetName = None,
@@ -259,15 +348,13 @@ def result(
 
     Example: bulkload result 20261122-104211-7f3a
     """
-    from bulkload.journal import Journal, default_path
     from bulkload.result import result_again
 
-    with Journal(journal or default_path()) as opened:
+    with _journal(journal) as opened:
         found = opened.run(run)
-        job = _job(
-            file or Path(found.file), _apis(api, config=config), _no_connection, None,
-            (sheet, header_row, encoding, delimiter), result=output,
-        )  # fmt: skip
+        job = _job_of(
+            found, opened, file, None, config, api, None, (sheet, header_row, encoding, delimiter), result=output
+        )
         report = result_again(job, opened, found)
     _tell(report, _status(report), as_json=as_json, quiet=quiet)
     return 0
@@ -284,9 +371,8 @@ def runs(
     Example: bulkload runs
     """
     from bulkload import tell
-    from bulkload.journal import Journal, default_path
 
-    with Journal(journal or default_path()) as opened:
+    with _journal(journal) as opened:
         if purge:
             forgotten = opened.run(purge)
             opened.purge(forgotten.id)
@@ -353,6 +439,94 @@ def _job(
     from bulkload.read import ReadOptions
 
     return Job(file, apis, connect, resource=resource, reading=ReadOptions(*reading), **more)
+
+
+def _job_of(
+    run: "Run",
+    journal: "Journal",
+    file: Path | None,
+    connections: list[str] | None,
+    config: Path | None,
+    api: list[str] | None,
+    resource: str | None,
+    reading: tuple[Any, ...],
+    **more: Any,
+) -> "Job":
+    """What goes on with a run: its file, its connections and its resource, unless others are named."""
+    names = connections or [name for name in run.connection.split(", ") if name != "sandbox"]
+    apis = _apis(api, names, config)
+    resources = journal.resources(run.id)
+    if resource is None and len(set(resources)) == 1:
+        resource = resources[0]
+    return _job(file or Path(run.file), apis, _chooser(names, config), resource, reading, **more)
+
+
+def _same_options(run: "Run", connections: list[str] | None, journal: Path | None) -> list[str]:
+    named = [f"--connection {name}" for name in connections or run.connection.split(", ")]
+    return [*named, *([f"--journal {journal}"] if journal else [])]
+
+
+def _pace(rate: str | None, concurrency: int | None, wait_for_api: str) -> dict[str, Any]:
+    from bulkload.resource import Rate, parse_seconds
+
+    try:
+        return {
+            "rate": Rate.parse(rate) if rate else None,
+            "concurrency": concurrency,
+            "wait_for_api": parse_seconds(wait_for_api),
+        }
+    except ValueError as error:
+        raise UsageError(f"--rate, --wait-for-api: {error}") from error
+
+
+@contextlib.contextmanager
+def _journal(path: Path | None) -> "Iterator[Journal]":
+    from bulkload.journal import Journal, default_path
+
+    with Journal(path or default_path()) as opened:
+        yield opened
+
+
+@dataclass(frozen=True)
+class _Talk:
+    """What a run says to a person while it runs, and at its end."""
+
+    progress: Any
+    log_path: Path
+    options: Sequence[str]
+    as_json: bool
+    quiet: bool
+
+    def follow(self, course: Any) -> int:
+        """Make the run happen, tell of it, and give the exit status."""
+        for _ in course.outcomes():
+            pass
+        self.progress.close()
+        status = _status(course.report)
+        log.info("run %s ended with %d", course.run.id, status)
+        _tell(
+            course.report, status, as_json=self.as_json, quiet=self.quiet, log_path=self.log_path, options=self.options
+        )
+        return status
+
+    def told(self, line: str) -> None:
+        """Say what a person should know while nothing moves."""
+        log.info("%s", line)
+        if not self.quiet:
+            self.progress.close()
+            _say(line)
+
+    def confirm(self, *, asked: bool) -> "Callable[[Preview], bool]":
+        """What asks a person before the first row is sent."""
+        return lambda preview: _agreed(preview, asked=asked, quiet=self.quiet or self.as_json)
+
+
+@contextlib.contextmanager
+def _talk(
+    journal: "Journal", options: Sequence[str], log_file: Path | None, *, as_json: bool, quiet: bool, verbose: bool
+) -> Iterator[_Talk]:
+    with _logging(log_file, journal.path, verbose=verbose) as log_path, _progress(quiet=quiet) as progress:
+        yield _Talk(progress, log_path, options, as_json, quiet)
 
 
 def _no_connection(api: "Api") -> "Connection":
@@ -577,15 +751,20 @@ def _next(report: "Report", options: Sequence[str]) -> str:
     """The one thing to do now: a command that can be pasted, with the options of this one."""
     from bulkload.models import Status
 
-    if not report.results:
+    if not report.results or not report.run:
         return ""
     path = str(report.results[0])
-    again = " ".join(["bulkload import", f'"{path}"' if " " in path else path, *options])
-    if report.total(Status.UNKNOWN):
-        return f"look up the amber rows of {path} in the system; they may exist and are not sent again."
+    result_again = " ".join(["bulkload import", f'"{path}"' if " " in path else path, *options])
+    sandbox = "--sandbox" in options
+    if report.total(Status.UNKNOWN) and not sandbox:
+        return " ".join(["bulkload resolve", report.run.id, *options])
+    if report.total(Status.FAILED, Status.NOT_SENT) and not sandbox:
+        return " ".join(["bulkload resume", report.run.id, *options])
     if report.total(Status.INVALID, Status.REJECTED):
-        return f"correct the red rows of the result, save, and: {again}"
-    return again if report.total(Status.FAILED, Status.NOT_SENT) else ""
+        return f"correct the red rows of the result, save, and: {result_again}"
+    if report.total(Status.UNKNOWN, Status.FAILED, Status.NOT_SENT):
+        return "this stand-in is gone with its records; import again, or keep one running: bulkload sandbox"
+    return ""
 
 
 def _facts(report: "Report", status: int, log_path: Path | None) -> dict[str, Any]:

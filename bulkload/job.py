@@ -24,6 +24,8 @@ class Progress(Protocol):
 
     def outcome(self, outcome: Outcome) -> None: ...
 
+    def close(self) -> None: ...
+
 
 class Silent:
     """Hears and says nothing."""
@@ -34,12 +36,17 @@ class Silent:
 
     def outcome(self, outcome: Outcome) -> None: ...
 
+    def close(self) -> None: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """What a person asks for. `connect` gives the connection of an API; None for a check, which is offline.
 
     `rate`, `concurrency` and `limit` (rows to send at most) are None where the connection or the document decides.
+    `wait_for_api` is in seconds. `resolve` asks about unknown rows at the end of a run. `as_new` sends rows that a
+    changed file has anew. `words` says of unknown rows, as SHEET!ROW, that they were made as that ID (which may be ""),
+    or, as None, that they were not.
     """
 
     file: Path
@@ -54,6 +61,10 @@ class Job:
     limit: int | None = None
     stop_after: int = 0
     result: Path | None = None
+    wait_for_api: float = 600.0
+    resolve: bool = True
+    as_new: bool = False
+    words: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +76,12 @@ class Part:
     target: str
     sheets: tuple[Assigned, ...]
 
+    @property
+    def settle(self) -> float:
+        """The longest, in seconds, that the API may still work on a request that we gave up on."""
+        said = self.connection.settle if self.connection.settle is not None else self.api.settle
+        return max(60.0, 2 * self.connection.deadline) if said is None else said
+
     def limits(self, job: Job) -> Limits:
         """How fast to send: the command line's word, else the connection's, else the document's."""
         return Limits(
@@ -72,6 +89,7 @@ class Part:
             concurrency=job.concurrency or self.connection.concurrency or self.api.concurrency,
             limit=job.limit,
             stop_after=job.stop_after,
+            wait_for_api=job.wait_for_api,
             renew_on=self.api.token.renew_on if self.api.token else frozenset({401}),
         )
 

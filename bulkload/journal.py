@@ -3,33 +3,34 @@
 Never a body, never a secret: rows are known by keyed hashes of their content.
 """
 
-import getpass
 import hashlib
-import hmac
 import os
 import secrets
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 
-from bulkload.errors import DiskError, UsageError
+from bulkload.errors import BulkloadError, DiskError, UsageError
 from bulkload.models import Outcome, Run, Status
-from bulkload.system import create_private
+from bulkload.system import create_private, lock, network_share, user_name
 
-VERSION = 1
-
-_TABLES = """
+# "bulk" in the head of the file: by it a journal is told from another program's database.
+_APPLICATION = 0x62756C6B
+# Step N brings a journal of version N to N + 1, the first an empty file to version 1. Steps that a release has carried
+# are never edited: a change of the tables is a step more at the end.
+MIGRATIONS: tuple[str, ...] = (
+    """
 CREATE TABLE secret (key BLOB NOT NULL);
 CREATE TABLE runs (
     id TEXT PRIMARY KEY, file TEXT NOT NULL, sha256 TEXT NOT NULL, connection TEXT NOT NULL, target TEXT NOT NULL,
-    user TEXT NOT NULL, started TEXT NOT NULL, ended TEXT, result TEXT NOT NULL DEFAULT ''
+    user TEXT NOT NULL, started TEXT NOT NULL, agreed TEXT, ended TEXT, result TEXT NOT NULL DEFAULT ''
 ) WITHOUT ROWID;
 CREATE TABLE rows (
     run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE, sheet TEXT NOT NULL, row INTEGER NOT NULL,
@@ -39,11 +40,11 @@ CREATE TABLE rows (
     http_status INTEGER NOT NULL, attempts INTEGER NOT NULL, request_id TEXT NOT NULL, sent TEXT, time TEXT,
     PRIMARY KEY (run, sheet, row)
 ) WITHOUT ROWID;
-CREATE INDEX rows_by_fingerprint ON rows (target, resource, fingerprint, ordinal) WHERE fingerprint != '';
-CREATE INDEX rows_by_key ON rows (target, resource, key) WHERE key != '';
-"""
-# A step per version: what brings a journal of version N to N + 1.
-_MIGRATIONS: Mapping[int, str] = {0: _TABLES}
+CREATE INDEX rows_by_fingerprint ON rows (target, resource, fingerprint, ordinal)
+    WHERE fingerprint != '' AND action != '';
+CREATE INDEX rows_by_key ON rows (target, resource, key) WHERE key != '' AND action != '';
+""",
+)
 
 # What an earlier row with this status says of a new row of the same content; the first that there is counts.
 _WEIGHT = {
@@ -53,6 +54,20 @@ _WEIGHT = {
     Status.UPDATED: 1,
 }
 _IN_ONE_QUERY = 400
+# What stands behind the name of a sheet for rows that are in the file no more.
+GONE = " (gone)"
+_CUT_OFF = "Sent, but the program was cut off before an answer came: it may exist."
+
+_DAMAGED = (
+    "The journal {path} is damaged, or no journal ({error}). Put a copy of it back, or name another with --journal: "
+    "that one doesn't know what was sent before."
+)
+_IN_USE = "The journal {path} is being written by another program ({error}). Try again when that has ended."
+_UNUSABLE = (
+    "The journal {path} can't be used: {error}. "
+    "Make room, or choose another place with --journal; nothing more is sent."
+)
+_WORDS = {sqlite3.SQLITE_CORRUPT: _DAMAGED, sqlite3.SQLITE_NOTADB: _DAMAGED, sqlite3.SQLITE_BUSY: _IN_USE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +76,7 @@ class NewRow:
 
     `fingerprint` is the keyed hash of the whole row, `open_fingerprint` that without secret columns, both "" for a row
     that could not be read; `ordinal` counts equal rows of one file from 1. `key` is the natural key's text or, where it
-    is secret, its keyed hash; "" where there is none. A row that updates a record is known by `id:` and that ID.
+    is secret, its keyed hash; "" where there is none. The key of a row that updates a record is `id:` and that ID.
     """
 
     sheet: str
@@ -93,6 +108,29 @@ class Known:
     key: str
 
 
+@dataclass(frozen=True, slots=True)
+class OpenRow:
+    """A row that may exist, or whose ID isn't known: what the API may be asked about."""
+
+    outcome: Outcome
+    action: str
+    resource: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """How a run's rows of one resource follow their file: `moved` ones have another place, `replaced` ones are planned
+    anew, `gone` ones are in the file no more, `dropped` ones neither, and nothing was made of them; `new` ones weren't
+    in it before."""
+
+    moved: tuple[tuple[Known, NewRow], ...] = ()
+    replaced: tuple[tuple[Known, NewRow], ...] = ()
+    gone: tuple[Known, ...] = ()
+    dropped: tuple[Known, ...] = ()
+    new: tuple[NewRow, ...] = ()
+
+
 def default_path() -> Path:
     """The journal in the user's data folder."""
     return Path(platformdirs.user_data_dir("bulkload", appauthor=False)) / "journal.sqlite"
@@ -105,23 +143,35 @@ def _now() -> datetime:
 class Journal:
     """An open journal. Every method that writes has committed when it returns; errors of the disk are `DiskError`."""
 
-    def __init__(self, path: Path, *, clock: Callable[[], datetime] = _now) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock: Callable[[], datetime] = _now,
+        migrations: Sequence[str] = MIGRATIONS,
+        share: Callable[[Path], str] = network_share,
+    ) -> None:
         """Open the journal at `path`, made with mode 0600 if it isn't there.
 
-        Raises DiskError if it can't be, and UsageError for a journal of a newer version.
+        Raises DiskError if it can't be or stands on a network share (`share` tells: SQLite's locks don't hold there),
+        and UsageError for a journal of a newer version or a database that is none.
         """
         self.path = path
         self._clock = clock
         self._lock = threading.RLock()
-        with self._trouble():
+        if kind := share(path):
+            raise DiskError(
+                f"The journal {path} would stand on a network share ({kind}), where it can't be kept safe. "
+                "Choose a place on this machine's own disk with --journal."
+            )
+        with self._trouble(), ExitStack() as stack:
             create_private(path)
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+            stack.callback(self._db.close)
             self._db.row_factory = sqlite3.Row
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            self._db.execute("PRAGMA foreign_keys = ON")
-            self._migrate()
-            self._key: bytes = self._db.execute("SELECT key FROM secret").fetchone()[0]
+            self._prepare(migrations)
+            self._key: bytes = self._db.execute("SELECT key FROM secret").fetchone()["key"]
+            stack.pop_all()
 
     def __enter__(self) -> "Journal":
         return self
@@ -136,10 +186,12 @@ class Journal:
             with self._lock:
                 yield
         except (sqlite3.Error, OSError) as error:
-            raise DiskError(
-                f"The journal {self.path} can't be used: {error}. "
-                "Make room or choose another place with --journal; nothing more is sent."
-            ) from error
+            raise self._disk_error(error) from error
+
+    def _disk_error(self, error: Exception) -> DiskError:
+        # The low byte is the family: SQLite tells apart a dozen ways in which a disk can fail.
+        family = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        return DiskError(_WORDS.get(family, _UNUSABLE).format(path=self.path, error=error))
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -147,33 +199,94 @@ class Journal:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                # On a full disk SQLite may have taken everything back already.
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
                 raise
-            self._db.execute("COMMIT")
 
-    def _migrate(self) -> None:
-        with self._transaction():
-            version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            if version > VERSION:
-                raise UsageError(
-                    f"The journal {self.path} was written by a newer bulkload. Install that, or name another --journal."
-                )
-            for step in range(version, VERSION):
-                for statement in _MIGRATIONS[step].split(";"):
-                    self._db.execute(statement)
-            if version == 0:
-                self._db.execute("INSERT INTO secret VALUES (?)", (secrets.token_bytes(32),))
-            self._db.execute(f"PRAGMA user_version = {VERSION}")
+    def _prepare(self, migrations: Sequence[str]) -> None:
+        """Set the connection up and bring the tables up to date."""
+        version = self._version(migrations)
+        self._write_ahead()
+        # Every commit is on the disk when it returns, and what was purged is overwritten.
+        for setting in ("synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
+            self._pragma(setting)
+        if version < len(migrations):
+            with self._transaction():
+                # Asked again: another process may have been faster.
+                self._migrate(self._version(migrations), migrations)
+
+    def _write_ahead(self) -> None:
+        """Switch to WAL: the one thing that SQLite doesn't wait for while another process is at it too."""
+        mode = None
+        while mode is None:
+            try:
+                mode = self._pragma("journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                    raise
+                # This does wait, or gives up after the usual time.
+                self._db.execute("BEGIN EXCLUSIVE")
+                self._db.execute("COMMIT")
+        if mode != "wal":
+            raise sqlite3.OperationalError("its file system can't share memory between processes")
+
+    def _pragma(self, words: str) -> Any:
+        row = self._db.execute(f"PRAGMA {words}").fetchone()
+        return row[0] if row else None
+
+    def _version(self, migrations: Sequence[str]) -> int:
+        """The version of the file's tables, 0 for an empty file. Raises UsageError for one that can't be ours."""
+        version = int(self._pragma("user_version"))
+        empty = not self._pragma("schema_version")
+        if not empty and self._pragma("application_id") != _APPLICATION:
+            raise UsageError(f"{self.path} is the database of another program. Name another --journal.")
+        if version > len(migrations):
+            raise UsageError(
+                f"The journal {self.path} was written by a newer bulkload. Install that, or name another --journal."
+            )
+        return version
+
+    def _migrate(self, version: int, migrations: Sequence[str]) -> None:
+        """Take the steps that the file lacks; all of them or, where the disk fails, none."""
+        for step in migrations[version:]:
+            for statement in step.split(";"):
+                self._db.execute(statement)
+        if version == 0:
+            self._db.execute("INSERT INTO secret VALUES (?)", (secrets.token_bytes(32),))
+            self._pragma(f"application_id = {_APPLICATION}")
+        self._pragma(f"user_version = {len(migrations)}")
 
     def keyed_hash(self, text: str) -> str:
         """A hash that only this journal's key can make, so that the file tells nothing of what was hashed."""
-        return hmac.new(self._key, text.encode(), hashlib.blake2b).hexdigest()[:32]
+        return hashlib.blake2b(text.encode(), key=self._key, digest_size=16).hexdigest()
 
     @property
     def hmac_key(self) -> bytes:
         """The journal's own key, made when the journal was."""
         return self._key
+
+    @contextmanager
+    def hold(self, target: str, run: str) -> Iterator[None]:
+        """Keep every other run with this journal away from the target, until the end of this one or of its process.
+
+        Raises UsageError that names the run at work, at once.
+        """
+        journal = self.path.resolve()
+        path = journal.with_name(f"{journal.name}.{self.keyed_hash(target)[:12]}.lock")
+        words = f"run {run}, process {os.getpid()}, since {self._clock().isoformat(timespec='seconds')}"
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(lock(path, words))
+            except BlockingIOError as held:
+                raise UsageError(
+                    f"Another run is at work on {target} ({held.strerror}). Wait until it has ended, or stop it."
+                ) from held
+            except OSError as error:
+                raise self._disk_error(error) from error
+            yield
 
     # Runs
 
@@ -186,20 +299,35 @@ class Journal:
             sha256=sha256,
             connection=connection,
             target=target,
-            user=_user(),
+            user=user_name(),
             started=started,
         )
         with self._transaction():
             self._db.execute(
                 "INSERT INTO runs (id, file, sha256, connection, target, user, started) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (run.id, file, sha256, connection, target, run.user, started.isoformat()),
+                (run.id, file, sha256, connection, target, run.user, _stored(started)),
             )
         return run
+
+    def agreed(self, run: str) -> None:
+        """Record that all rows of a run stand here and that they may be sent."""
+        with self._transaction():
+            self._db.execute("UPDATE runs SET agreed = ? WHERE id = ?", (_stored(self._clock()), run))
+
+    def is_agreed(self, run: str) -> bool:
+        """Whether a run came as far as sending. If it was cut off before, some of its rows may not stand here."""
+        with self._trouble():
+            return bool(self._db.execute("SELECT agreed FROM runs WHERE id = ?", (run,)).fetchone()["agreed"])
+
+    def file_is(self, run: str, file: str, sha256: str) -> None:
+        """Record that a run's file has changed, and its rows have followed."""
+        with self._transaction():
+            self._db.execute("UPDATE runs SET file = ?, sha256 = ? WHERE id = ?", (file, sha256, run))
 
     def end(self, run: str) -> None:
         """Record that a run has come to its end."""
         with self._transaction():
-            self._db.execute("UPDATE runs SET ended = ? WHERE id = ?", (self._clock().isoformat(), run))
+            self._db.execute("UPDATE runs SET ended = ? WHERE id = ?", (_stored(self._clock()), run))
 
     def result_written(self, run: str, path: str) -> None:
         """Record where the run's result stands."""
@@ -214,20 +342,20 @@ class Journal:
 
     def run(self, run: str | None = None) -> Run:
         """The run of that ID or of a unique beginning of it; the newest for None. Raises UsageError."""
-        known = self.runs()
-        found = [one for one in known if run is None or one.id == run] or [
-            one for one in known if run and one.id.startswith(run)
-        ]
-        if not found or (run is not None and len(found) > 1):
-            what = f'no run "{run}"' if run and not found else "no run yet" if not found else f'several runs "{run}..."'
-            raise UsageError(f"The journal {self.path} has {what}. See: bulkload runs")
-        return found[0]
+        query = "SELECT * FROM runs WHERE substr(id, 1, length(?)) = ? ORDER BY started DESC, id DESC"
+        with self._trouble():
+            found = self._db.execute(query, (run or "", run or "")).fetchall()
+            found = [row for row in found if row["id"] == run] or found
+            if len(found) == 1 or (found and run is None):
+                return self._run(found[0])
+        what = "no run yet" if run is None else f'several runs "{run}..."' if found else f'no run "{run}"'
+        raise UsageError(f"The journal {self.path} has {what}. See: bulkload runs")
 
     def _run(self, row: sqlite3.Row) -> Run:
         return Run(
             **{name: row[name] for name in ("id", "file", "sha256", "connection", "target", "user", "result")},
-            started=datetime.fromisoformat(row["started"]),
-            ended=datetime.fromisoformat(row["ended"]) if row["ended"] else None,
+            started=_local(row["started"]),
+            ended=_local(row["ended"]) if row["ended"] else None,
             counts=self.counts(row["id"]),
         )
 
@@ -246,6 +374,63 @@ class Journal:
         with self._trouble():
             return [name for (name,) in self._db.execute("SELECT DISTINCT sheet FROM rows WHERE run = ?", (run,))]
 
+    def resources(self, run: str) -> list[str]:
+        """The full names of the resources that the run's rows were for."""
+        with self._trouble():
+            return [name for (name,) in self._db.execute("SELECT DISTINCT resource FROM rows WHERE run = ?", (run,))]
+
+    def to_send(self, run: str) -> dict[str, int]:
+        """How many rows of the run are not sent or failed, by action."""
+        query = "SELECT action, count(*) FROM rows WHERE run = ? AND status IN ('not sent', 'failed') GROUP BY action"
+        with self._trouble():
+            return dict(self._db.execute(query, (run,)).fetchall())
+
+    def open_rows(self, run: str, target: str) -> list[OpenRow]:
+        """The run's rows on this target that may exist, and those that were created without an ID being known.
+
+        Rows that are unknown because of another run are that run's to ask about.
+        """
+        query = (
+            "SELECT * FROM rows WHERE run = ? AND target = ? AND action != ''"
+            " AND (status IN ('unknown', 'sending') OR (status = 'created' AND id = ''))"
+        )
+        with self._trouble():
+            return [
+                OpenRow(_outcome(row), row["action"], row["resource"], row["fingerprint"])
+                for row in self._db.execute(query, (run, target))
+            ]
+
+    def rearrange(self, run: str, target: str, resource: str, changes: Changes) -> None:
+        """Let a run's rows of one resource follow their file. A row without a fingerprint is forgotten: the file says
+        anew what is wrong with it. A row that is gone stands under its sheet's name and GONE from now on."""
+        mine = (run, target, resource)
+        with self._transaction():
+            self._db.execute(
+                "DELETE FROM rows WHERE run = ? AND target = ? AND resource = ? AND fingerprint = ''", mine
+            )
+            # Out of the way first: the places are those that other rows have left.
+            self._db.execute("UPDATE rows SET row = -row WHERE run = ? AND target = ? AND resource = ?", mine)
+            self._db.executemany(
+                "DELETE FROM rows WHERE run = ? AND sheet = ? AND row = ?",
+                [(run, old.sheet, -old.row) for old in (*changes.dropped, *(old for old, _ in changes.replaced))],
+            )
+            self._db.executemany(
+                "UPDATE rows SET sheet = ?, row = ? WHERE run = ? AND sheet = ? AND row = ?",
+                [(new.sheet, new.row, run, old.sheet, -old.row) for old, new in changes.moved],
+            )
+            self._db.executemany(
+                "UPDATE rows SET sheet = ?,"
+                " row = (SELECT coalesce(max(row), 1) + 1 FROM rows WHERE run = ? AND sheet = ?)"
+                " WHERE run = ? AND sheet = ? AND row = ?",
+                [
+                    (old.sheet + GONE, run, old.sheet + GONE, run, old.sheet, -old.row)
+                    for old in changes.gone
+                    if not old.sheet.endswith(GONE)
+                ],
+            )
+            self._db.execute("UPDATE rows SET row = -row WHERE run = ? AND row < 0", (run,))
+            self._insert(run, target, [*(new for _, new in changes.replaced), *changes.new])
+
     def purge(self, run: str) -> None:
         """Forget a run and its rows: a later import of the same rows will send them again."""
         with self._transaction():
@@ -254,33 +439,45 @@ class Journal:
     # Rows
 
     def add(self, run: str, target: str, rows: Iterable[NewRow]) -> None:
-        """Record rows of a run that go to this target, with room for their outcome."""
-        now = self._clock().isoformat()
+        """Record rows of a run that go to this target, with room for their outcome.
+
+        The action of a row that isn't to be sent is "": so it stays out of the indexes, and a file that is imported
+        every night costs the same every night.
+        """
         with self._transaction():
-            self._db.executemany(
-                "INSERT INTO rows (run, sheet, row, target, resource, action, fingerprint, ordinal, open_fingerprint,"
-                " key, status, id, error, note, http_status, attempts, request_id, time)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '', ?)",
+            self._insert(run, target, rows)
+
+    def _insert(self, run: str, target: str, rows: Iterable[NewRow]) -> None:
+        now = _stored(self._clock())
+        self._db.executemany(
+            "INSERT INTO rows (run, sheet, row, target, resource, action, fingerprint, ordinal, open_fingerprint,"
+            " key, status, id, error, note, http_status, attempts, request_id, time)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '', ?)",
+            (
                 (
-                    (
-                        run, row.sheet, row.row, target, row.resource, row.action, row.fingerprint, row.ordinal,
-                        row.open_fingerprint, row.key, row.status, row.id, row.error, row.note,
-                        None if row.status is Status.NOT_SENT else now,
-                    )
-                    for row in rows
-                ),
-            )  # fmt: skip
+                    run, row.sheet, row.row, target, row.resource,
+                    row.action if row.status is Status.NOT_SENT else "", row.fingerprint, row.ordinal,
+                    row.open_fingerprint, row.key, row.status, row.id, row.error, row.note,
+                    None if row.status is Status.NOT_SENT else now,
+                )
+                for row in rows
+            ),
+        )  # fmt: skip
 
     def write(self, run: str, intents: Sequence[tuple[str, int]], outcomes: Sequence[Outcome]) -> None:
-        """Commit in one transaction what is about to be sent, as (sheet, row), and what has come back."""
-        now = self._clock().isoformat()
+        """Commit in one transaction what is about to be sent, as (sheet, row), and what has come back.
+
+        Raises BulkloadError, and writes nothing, for a row that isn't there or an intent to send one that is not
+        `not sent` or `failed`: no fault of ours elsewhere shall send a row twice.
+        """
+        now = _stored(self._clock())
         with self._transaction():
-            self._db.executemany(
+            begun = self._db.executemany(
                 "UPDATE rows SET status = 'sending', attempts = attempts + 1, sent = ? "
-                "WHERE run = ? AND sheet = ? AND row = ?",
+                "WHERE run = ? AND sheet = ? AND row = ? AND status IN ('not sent', 'failed')",
                 [(now, run, sheet, row) for sheet, row in intents],
-            )
-            self._db.executemany(
+            ).rowcount
+            ended = self._db.executemany(
                 "UPDATE rows SET status = ?, id = ?, error = ?, note = ?, http_status = ?, request_id = ?, time = ? "
                 "WHERE run = ? AND sheet = ? AND row = ?",
                 [
@@ -288,7 +485,10 @@ class Journal:
                      run, one.sheet, one.row)
                     for one in outcomes
                 ],
-            )  # fmt: skip
+            ).rowcount  # fmt: skip
+            # Of no rows at all, SQLite says -1.
+            if max(begun, 0) != len(intents) or max(ended, 0) != len(outcomes):
+                raise BulkloadError(f"The journal's rows of run {run} are not those that were to be sent.")
 
     def outcomes(self, run: str, sheet: str, first: int, last: int) -> dict[int, Outcome]:
         """The outcomes of the sheet's rows from `first` to `last`, by row number."""
@@ -309,34 +509,48 @@ class Journal:
             place = (some[-1].sheet, some[-1].row)
 
     def waiting(self, run: str, sheet: str, first: int, last: int) -> dict[int, tuple[str, str]]:
-        """The sheet's rows from `first` to `last` that are still to be sent: row number → (action, known ID or "")."""
+        """The sheet's rows from `first` to `last` that are still to be sent: row number → (action, known ID or "").
+
+        A row that failed is one of them: the API did nothing with it.
+        """
         query = (
-            "SELECT row, action, id FROM rows "
-            "WHERE run = ? AND sheet = ? AND row BETWEEN ? AND ? AND status = 'not sent' ORDER BY row"
+            "SELECT row, action, id FROM rows WHERE run = ? AND sheet = ? AND row BETWEEN ? AND ?"
+            " AND status IN ('not sent', 'failed') ORDER BY row"
         )
         with self._trouble():
             return {row: (action, record) for row, action, record in self._db.execute(query, (run, sheet, first, last))}
 
-    def known(self, target: str, resource: str, fingerprints: Sequence[str]) -> dict[tuple[str, int], Known]:
-        """Rows of any run on the target with these fingerprints that are done or may be, by (fingerprint, ordinal)."""
-        return {
-            (row.fingerprint, row.ordinal): row for row in self._known(target, resource, "fingerprint", fingerprints)
-        }
+    def rows(self, run: str, target: str, resource: str) -> list[Known]:
+        """What a run knows of its rows of one resource: what a file that is read again is matched with."""
+        query = "SELECT * FROM rows WHERE run = ? AND target = ? AND resource = ? ORDER BY sheet, row"
+        with self._trouble():
+            return [_known_row(row) for row in self._db.execute(query, (run, target, resource))]
 
-    def known_keys(self, target: str, resource: str, keys: Sequence[str]) -> dict[str, Known]:
+    def known(self, target: str, resource: str, fingerprints: Iterable[str]) -> dict[str, dict[int, Known]]:
+        """Rows of any run on the target that are done or may be: fingerprint → ordinal → the row."""
+        found: dict[str, dict[int, Known]] = {}
+        for row in self._known(target, resource, "fingerprint", fingerprints):
+            found.setdefault(row.fingerprint, {})[row.ordinal] = row
+        return found
+
+    def known_keys(self, target: str, resource: str, keys: Iterable[str]) -> dict[str, Known]:
         """Rows of any run on the target with these natural keys that are done or may be, by key."""
         return {row.key: row for row in self._known(target, resource, "key", keys)}
 
-    def _known(self, target: str, resource: str, column: str, values: Sequence[str]) -> list[Known]:
-        """What stands last wins in a dict: the weightiest status, and of those the latest."""
+    def _known(self, target: str, resource: str, column: str, wanted: Iterable[str]) -> list[Known]:
+        """What stands last wins in a dict: the weightiest status, and of those the latest.
+
+        A row that was not to be sent says nothing: where it is `unknown`, another is, and that one is found itself.
+        """
         found: list[tuple[int, str, Known]] = []
+        values = list(dict.fromkeys(wanted))
         statuses = ", ".join(f"'{status}'" for status in _WEIGHT)
         for start in range(0, len(values), _IN_ONE_QUERY):
             some = values[start : start + _IN_ONE_QUERY]
             marks = ", ".join("?" * len(some))
             query = (
                 f"SELECT * FROM rows WHERE target = ? AND resource = ? AND {column} IN ({marks})"  # noqa: S608
-                f" AND {column} != '' AND status IN ({statuses})"
+                f" AND {column} != '' AND action != '' AND status IN ({statuses})"
             )
             with self._trouble():
                 found += [
@@ -368,6 +582,15 @@ class Journal:
             return self._db.execute("SELECT 1 FROM runs WHERE id = ?", (run,)).fetchone() is not None
 
 
+def _stored(time: datetime) -> str:
+    """Times stand in UTC, all of one length, so that their order as text is their order in time."""
+    return time.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _local(time: str) -> datetime:
+    return datetime.fromisoformat(time).astimezone()
+
+
 def _shown(status: str) -> Status:
     """A row in flight is `unknown` to all who read the journal later."""
     return Status.UNKNOWN if status == Status.SENDING else Status(status)
@@ -375,18 +598,17 @@ def _shown(status: str) -> Status:
 
 def _outcome(row: Mapping[str, Any] | sqlite3.Row) -> Outcome:
     time = row["time"] or row["sent"]
-    cut_off = "Sent, but the program was cut off before an answer came: it may exist."
     return Outcome(
         sheet=row["sheet"],
         row=row["row"],
         status=_shown(row["status"]),
         id=row["id"],
-        error=cut_off if row["status"] == Status.SENDING else row["error"],
+        error=_CUT_OFF if row["status"] == Status.SENDING else row["error"],
         note=row["note"],
         http_status=row["http_status"],
         attempts=row["attempts"],
         request_id=row["request_id"],
-        time=datetime.fromisoformat(time) if time else None,
+        time=_local(time) if time else None,
         run=row["run"],
     )
 
@@ -394,11 +616,3 @@ def _outcome(row: Mapping[str, Any] | sqlite3.Row) -> Outcome:
 def _known_row(row: sqlite3.Row) -> Known:
     names = ("run", "sheet", "row", "id", "fingerprint", "ordinal", "open_fingerprint", "key")
     return Known(status=Status(row["status"]), **{name: row[name] for name in names})
-
-
-def _user() -> str:
-    """The signed-in user's name; a container's user may have none."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid()) if hasattr(os, "getuid") else "unknown"

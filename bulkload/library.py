@@ -78,4 +78,4 @@ def import_file(
 
     job = Job(Path(file), apis, connect, resource=resource, limit=limit, result=result)
     with Journal(journal or default_path()) as opened:
-        yield from pipeline.Import(job, opened, Silent(), lambda _: True).outcomes()
+        yield from pipeline.Import(job, opened, Silent(), lambda _: True, lambda _: None).outcomes()

@@ -12,6 +12,8 @@ import pandas as pd
 FRAME_ROWS = 50_000
 # What stands in place of a secret, in results, messages and on the terminal.
 MASK = "••••••"
+# What a row does to the API.
+CREATE, UPDATE = "create", "update"
 # What a person types into a cell of an update to empty that field.
 CLEAR = "(clear)"
 # The columns that a result has after the input's own, by which it is recognised when it is imported again.

@@ -1,45 +1,26 @@
-"""OpenAPI document → Api: finds what rows can become, and says of the rest why they can't."""
+"""OpenAPI document → Api: finds what rows can become, and says of the rest why it can't."""
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from importlib import resources as package_files
 from pathlib import Path
-from typing import Any, NoReturn
 
-from bulkload.document import Document, load
-from bulkload.errors import UnusableDocument, UsageError
+from bulkload import operation
+from bulkload.body import Kind, fields, flat, kinds
+from bulkload.column import sentence, told_apart
+from bulkload.document import Document, escape, load
+from bulkload.errors import UsageError
 from bulkload.models import Severity
-from bulkload.resource import (
-    Api,
-    Column,
-    Find,
-    Operation,
-    OutcomeRule,
-    Parameter,
-    Rate,
-    Resource,
-    Rule,
-    Scheme,
-    Token,
-    parse_seconds,
-)
+from bulkload.node import EXTENSION, Node, Unsupported
+from bulkload.operation import Described
+from bulkload.resource import Api, Column, Find, Operation, Parameter, Rate, Resource, Rule, Token, parse_seconds
 
-EXTENSION = "x-bulkload"
 BUILT_IN = ("aicc", "cinnox", "myreports")
-MEANINGS = frozenset({"done", "refused", "not processed", "unknown"})
 
-_SCALARS = {"string", "integer", "number", "boolean"}
-_WORDS = {
-    "document": {"title", "rate", "concurrency", "settle", "token", "outcomes"},
-    "operation": {
-        "resource", "title", "update", "find", "read", "delete", "key", "alike", "id", "message", "note", "idempotent",
-        "idempotency", "outcomes", "warnings",
-    },
-    "branch": {"resource", "title", "find", "key", "alike", "id", "message", "note", "warnings"},
-    "property": {"title", "labels", "separator", "choices", "dateFormat", "column"},
-    "parameter": {"account"},
-}  # fmt: skip
+# The longest name of a sheet that Excel takes, in characters.
+_LONGEST_TITLE = 31
 
 
 def open_api(api: str | Path) -> Api:
@@ -62,455 +43,281 @@ def read_api(document: Document, name: str) -> Api:
     return _Reader(document, name).api()
 
 
-def _sentence(name: str) -> str:
-    """`displayName` → `Display name`, `pbx-kazoo` → `Pbx kazoo`: a title where the document gives none."""
-    words = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", name.replace("_", " ").replace("-", " ")).split()
-    text = " ".join(word if word.isupper() and len(word) > 1 else word.lower() for word in words)
-    return text[:1].upper() + text[1:] or name
-
-
-def _plain_path(path: str) -> list[str]:
-    return [part for part in path.split("/") if part and not part.startswith("{")]
-
-
-def _parameter_names(path: str) -> list[str]:
-    return re.findall(r"{([^}]+)}", path)
-
-
-@dataclass(slots=True)
-class _Body:
-    """An object schema with its `allOf` and references laid flat."""
-
-    properties: dict[str, Any] = field(default_factory=dict)
-    required: list[str] = field(default_factory=list)
-    rules: list[Rule] = field(default_factory=list)
-
-
 class _Reader:
-    """Reads one document. Its methods follow the document from the top down."""
+    """Reads one document: its operations first, then what rows can become by them."""
 
     def __init__(self, document: Document, name: str) -> None:
-        self.document = document
         self.name = name
-        self.extension = self._extension(document.data, "document")
-        self.operations = {
-            (method, path): self._operation(node, shared, method=method, path=path)
-            for method, path, node, shared in document.operations()
-        }
-        self.by_id = {operation.id: operation for operation in self.operations.values()}
-        self.unsupported: list[tuple[str, str]] = []
+        self.root = Node(document, document.data)
+        self.said = self.root.extension("document")
+        self.title = self.said["title"].text(self.root["info"]["title"].text(name))
+        # Why an operation can't be used, by its name; of two reasons the first.
+        self.unsupported: dict[str, str] = {}
+        self.described = {one.name: one for one in operation.described(self.root)}
+        self.operations = dict(self._operations())
+        self.by_id = self._by_id()
+        self.by_parent = {(one.method, _parent(one.path)): one for one in self.operations.values() if _parent(one.path)}
+        self.names = _names([one.path for one in self.described.values() if one.method == "POST"])
 
     def api(self) -> Api:
-        info = self.document.data.get("info", {})
-        found = list(self._resources())
-        by_name: dict[str, Resource] = {}
-        for resource in found:
-            if resource.name in by_name:
-                self._wrong(f'two resources are called "{resource.name}"; name one of them with {EXTENSION}: resource')
-            by_name[resource.name] = resource
-        said = self.extension
+        info, said = self.root["info"], self.said
+        resources = self._resources()
         return Api(
             name=self.name,
-            title=said.get("title", info.get("title", self.name)),
-            version=str(info.get("version", "")),
-            description=info.get("description", ""),
-            resources=by_name,
+            title=self.title,
+            version=info["version"].text(""),
+            description=info["description"].text(""),
+            resources=resources,
             operations=tuple(self.operations.values()),
-            document=self.document.data,
-            servers=tuple(server["url"] for server in self.document.data.get("servers", ()) if "url" in server),
-            unsupported=tuple(self.unsupported),
-            token=self._token(said["token"]) if "token" in said else None,
-            rate=self._parsed(Rate.parse, said["rate"]) if "rate" in said else Rate(5, 1.0),
-            concurrency=int(said.get("concurrency", 4)),
-            settle=self._parsed(parse_seconds, said["settle"]) if "settle" in said else None,
+            document=self.root.value,
+            servers=tuple(server["url"].text() for server in self.root["servers"].list()),
+            unsupported=tuple(self.unsupported.items()),
+            token=self._token(said["token"].only("token")) if said["token"] else None,
+            rate=said["rate"].parsed(Rate.parse) if said["rate"] else Rate(5, 1.0),
+            concurrency=said["concurrency"].count(4),
+            settle=said["settle"].parsed(parse_seconds) if said["settle"] else None,
         )
 
     # Operations
 
-    def _operation(self, node: Mapping[str, Any], shared: list[Any], *, method: str, path: str) -> Operation:
-        said = self._extension(node, "operation")
-        schema = self._json_schema(node.get("requestBody"))
-        responses = {str(status): self.document.resolve(one) for status, one in node.get("responses", {}).items()}
-        outcomes = [*said.get("outcomes", ()), *self.extension.get("outcomes", ())]
-        return Operation(
-            id=node.get("operationId", f"{method} {path}"),
-            method=method,
-            path=path,
-            parameters=self._parameters([*shared, *node.get("parameters", ())]),
-            body=None if schema is None else self.document.self_contained(schema),
-            required=self._required(schema),
-            responses=responses,
-            security=self._security(node.get("security", self.document.data.get("security", ()))),
-            outcomes=tuple(self._outcome_rule(rule) for rule in outcomes),
-            record_id=tuple(said.get("id", ())),
-            message=tuple(said.get("message", ("$response.body#/message", "$response.body#/error"))),
-            idempotent=bool(said.get("idempotent", method in ("GET", "PUT", "DELETE"))),
-        )
+    def _operations(self) -> Iterator[tuple[str, Operation]]:
+        for one in self.described.values():
+            try:
+                yield one.name, operation.read(one, self.root)
+            except Unsupported as reason:
+                self._tell(one, reason)
 
-    def _required(self, schema: Any | None) -> frozenset[str]:
-        try:
-            return frozenset(() if schema is None else self._flat(schema).required)
-        except _Unsupported:
-            return frozenset()
+    def _by_id(self) -> dict[str, Operation]:
+        found: dict[str, Operation] = {}
+        for name, one in self.operations.items():
+            if one.id in found:
+                raise self.described[name].node["operationId"].wrong(f'the operationId "{one.id}" stands twice')
+            found[one.id] = one
+        return found
 
-    def _outcome_rule(self, rule: Mapping[str, Any]) -> OutcomeRule:
-        if rule.get("is") not in MEANINGS or not isinstance(rule.get("when"), Mapping):
-            self._wrong(f"an outcome is {{when: ..., is: one of {', '.join(sorted(MEANINGS))}}}")
-        return OutcomeRule(rule["when"], rule["is"])
+    def _tell(self, one: Described, reason: Unsupported, kind: str = "") -> None:
+        """Keep why an operation can't become rows; where the document says that it does, that is an error."""
+        if _is_described(one):
+            raise one.node.wrong(f"{one.name} is described as a resource, but {reason}") from reason
+        self.unsupported.setdefault(f"{one.name} ({kind})" if kind else one.name, str(reason))
 
-    def _parameters(self, nodes: list[Any]) -> tuple[Parameter, ...]:
-        found: dict[tuple[str, str], Parameter] = {}
-        for node in map(self.document.resolve, nodes):
-            if node["in"] == "cookie" or node["name"].lower() in ("accept", "content-type", "authorization"):
-                continue
-            found[node["in"], node["name"]] = Parameter(
-                name=node["name"],
-                place=node["in"],
-                required=bool(node.get("required", node["in"] == "path")),
-                schema=self.document.resolve(node.get("schema", {})),
-                description=node.get("description", ""),
-                account=bool(self._extension(node, "parameter").get("account", node["in"] == "path")),
-            )
-        return tuple(found.values())
+    def _named(self, node: Node) -> Operation:
+        return self.by_id[node.one_of(self.by_id, "operationId here that can be used")]
 
-    def _security(self, requirements: Any) -> tuple[Scheme, ...]:
-        """The schemes of the first alternative; an API that needs none has none."""
-        wanted: Mapping[str, Any] = next(iter(requirements), {})
-        known = self.document.data.get("components", {}).get("securitySchemes", {})
-        return tuple(self._scheme(name, self.document.resolve(known.get(name, {})), wanted[name]) for name in wanted)
-
-    def _scheme(self, name: str, node: Mapping[str, Any], scopes: list[str]) -> Scheme:
-        account = bool(self._extension(node, "parameter").get("account", False))
-        kind = node.get("type")
-        if kind == "http" and node.get("scheme", "").lower() in ("bearer", "basic"):
-            return Scheme(name, node["scheme"].lower())
-        if kind == "apiKey" and node.get("in") in ("header", "query"):
-            return Scheme(name, "apiKey", node["in"], node["name"], account=account)
-        if kind in ("oauth2", "openIdConnect"):
-            flows = node.get("flows", {})
-            flow: Mapping[str, Any] = flows.get("clientCredentials") or next(iter(flows.values()), {})
-            return Scheme(name, "oauth2", token_url=flow.get("tokenUrl", ""), scopes=tuple(scopes))
-        self._wrong(f'the security scheme "{name}" is of a kind that is not supported: {kind} {node.get("scheme", "")}')
-
-    def _token(self, said: Mapping[str, Any]) -> Token:
+    def _token(self, said: Node) -> Token:
         return Token(
             operation=self._named(said["operation"]),
-            credentials=said["credentials"],
-            value=said["value"],
-            expires=said.get("expires", ""),
-            renew_on=frozenset(said.get("renew_on", (401,))),
+            credentials=said["credentials"].text_by_name(),
+            value=said["value"].text(),
+            expires=said["expires"].text(""),
+            renew_on=frozenset(part.count() for part in said["renew_on"].list()) or frozenset({401}),
         )
 
     # Resources
 
-    def _resources(self) -> Iterator[Resource]:
-        nodes = list(self.document.operations())
-        explicit = any("resource" in self._said_of_create(node) for _, _, node, _ in nodes)
-        helpers = {said["operation"] for said in self._finds(nodes)}
-        for method, path, node, _ in nodes:
-            if method != "POST" or (explicit and "resource" not in self._said_of_create(node)):
+    def _resources(self) -> dict[str, Resource]:
+        """The resources that the document describes in our words; where it describes none, all that POST can make."""
+        posts = [self.described[name] for name in self.operations if self.described[name].method == "POST"]
+        own = [one for one in posts if _is_described(one)]
+        found: dict[str, Resource] = {}
+        for one in own or posts:
+            if self.operations[one.name].id in self._helpers():
                 continue
-            operation = self.operations[method, path]
-            if operation.id in helpers:
-                continue
-            try:
-                yield from self._resources_of(operation, node)
-            except _Unsupported as reason:
-                self.unsupported.append((f"{method} {path}", str(reason)))
+            for resource in self._resources_of(one):
+                if resource.name in found:
+                    taken = f'another resource is called "{resource.name}": give it a name with {EXTENSION}: resource'
+                    self._tell(one, Unsupported(taken))
+                found.setdefault(resource.name, resource)
+        if not own:
+            self._tell_changes_alone(found)
+        return found
 
-    def _said_of_create(self, node: Mapping[str, Any]) -> Mapping[str, Any]:
-        """What the operation says of its resource, or any branch of its body does."""
-        said = self._extension(node, "operation")
-        schema = self.document.resolve(self._json_schema(node.get("requestBody")) or {})
-        branches = [self._extension(self.document.resolve(branch), "branch") for branch in schema.get("oneOf", ())]
-        return next((branch for branch in branches if "resource" in branch), said)
+    def _helpers(self) -> set[str]:
+        """The operations that the document names as the means of others."""
+        finds = [one.said["find"] for one in self.described.values()]
+        return {node["operation"].text("") for node in (*finds, self.said["token"])}
 
-    def _finds(self, nodes: list[Any]) -> Iterator[Mapping[str, Any]]:
-        for _, _, node, _ in nodes:
-            said = self._extension(node, "operation").get("find")
-            if said:
-                yield said
-        if "token" in self.extension:
-            yield self.extension["token"]
+    def _tell_changes_alone(self, found: Mapping[str, Resource]) -> None:
+        used = {resource.update.id for resource in found.values() if resource.update}
+        for name, one in self.operations.items():
+            if one.method in ("PUT", "PATCH") and one.id not in used:
+                self.unsupported.setdefault(name, "it changes records, and no POST of this document makes them")
 
-    def _resources_of(self, create: Operation, node: Mapping[str, Any]) -> Iterator[Resource]:
-        schema = self._json_schema(node.get("requestBody"))
-        if schema is None:
-            raise _Unsupported("its request has no JSON body")
-        said = self._extension(node, "operation")
-        flat = self.document.resolve(schema)
-        if "anyOf" in flat or ("oneOf" in flat and "discriminator" not in flat):
-            raise _Unsupported("its body is one of several kinds, with no discriminator to tell them by")
-        if "oneOf" not in flat:
-            yield self._resource(create, schema, said, self._path_name(create.path))
-            return
-        for branch in flat["oneOf"]:
-            kind = self._discriminator_value(flat["discriminator"], branch)
-            own = {**said, **self._extension(self.document.resolve(branch), "branch")}
-            constant = {flat["discriminator"]["propertyName"]: kind}
-            name = f"{self._path_name(create.path)}-{_sentence(kind).lower().replace(' ', '-')}"
-            yield self._resource(create, branch, own, name, constant)
+    def _resources_of(self, one: Described) -> list[Resource]:
+        found = []
+        try:
+            for kind in _kinds_of(one):
+                try:
+                    found.append(self._resource(one, kind))
+                except Unsupported as reason:
+                    self._tell(one, reason, kind.value)
+        except Unsupported as reason:
+            self._tell(one, reason)
+        return found
 
-    def _resource(
-        self, create: Operation, schema: Any, said: Mapping[str, Any], name: str, fixed: Mapping[str, str] | None = None
-    ) -> Resource:
-        body = self._flat(schema)
-        info = self.document.data.get("info", {})
-        constants, left_out, columns = dict(fixed or {}), [], []
-        for field_name, node in body.properties.items():
-            try:
-                found = self._column(field_name, node, field_name in body.required)
-            except _Unsupported as reason:
-                if field_name in body.required:
-                    raise _Unsupported(f"{field_name}: {reason}") from reason
-                left_out.append((field_name, str(reason)))
-                continue
-            if isinstance(found, Column) and field_name not in constants:
-                columns.append(found)
-            elif found is not None and not isinstance(found, Column):
-                constants.setdefault(field_name, found[0])
-        if not columns:
-            raise _Unsupported("its body has no field that a cell could fill")
-        update = self._sibling(create, said, "update", "PATCH", "PUT")
+    def _resource(self, one: Described, kind: Kind) -> Resource:
+        body = flat(kind.schema)
+        said = one.said.overlaid(kind.own.extension("branch"))
+        made = fields(body, kind.fixed)
+        names = [column.name for column in made.columns]
+        update = self._update(one, said, kind, names)
+        plain = self.operations[one.name]
         create = replace(
-            create,
-            body=self.document.self_contained(schema),
+            plain,
+            body=kind.schema.self_contained(),
             required=frozenset(body.required),
-            record_id=tuple(said.get("id", self._guessed_ids(update))),
-            message=tuple(said.get("message", create.message)),
+            record_id=operation.expressions(said["id"]) if said["id"] else _guessed_ids(update),
+            message=operation.expressions(said["message"]) if said["message"] else plain.message,
         )
-        if update is not None:
-            update = replace(update, record_id=(), message=update.message or create.message)
-        names = {column.name for column in columns}
-        key = tuple(said.get("key", ("id",) if "id" in names else ()))
-        for column_name in (*key, *said.get("alike", ())):
-            if column_name not in names:
-                self._wrong(f'{create.id}: "{column_name}" in its key is no column')
-        resource = said.get("resource", name)
+        name = said["resource"].text("-".join(filter(None, (self.names[one.path], _slug(kind.value)))))
         return Resource(
             api=self.name,
-            name=resource,
-            title=said.get("title", _sentence(resource))[:31],
-            create=create,
-            columns=(*self._path_columns(create, update), *columns),
-            description=str(self.document.resolve(schema).get("description") or self._described(create)),
-            update=update,
-            read=self._sibling(create, said, "read", "GET"),
-            delete=self._sibling(create, said, "delete", "DELETE"),
-            find=self._find(said["find"]) if "find" in said else None,
-            constants={f"/{_escape(key)}": value for key, value in constants.items()},
-            rules=(*body.rules, *(self._warning(rule) for rule in said.get("warnings", ()))),
-            key=key,
-            alike=tuple(said.get("alike", ())),
-            note=said.get("note", ""),
-            left_out=tuple(left_out),
-            api_title=self.extension.get("title", info.get("title", self.name)),
-            api_version=str(info.get("version", "")),
-            api_description=str(info.get("description", "")),
-        )
-
-    def _guessed_ids(self, update: Operation | None) -> tuple[str, ...]:
-        """Where a new ID usually stands: `id`, the name that the path of the update gives it, `Location`."""
-        names = _parameter_names(update.path)[-1:] if update else []
-        pointers = [f"$response.body#/{_escape(name)}" for name in dict.fromkeys(["id", *names])]
-        return (*pointers, "$response.header.Location")
-
-    def _described(self, operation: Operation) -> str:
-        for method, path, node, _ in self.document.operations():
-            if (method, path) == (operation.method, operation.path):
-                return str(node.get("description", node.get("summary", "")))
-        return ""
-
-    def _path_columns(self, create: Operation, update: Operation | None) -> list[Column]:
-        """The ID of the record to update; filled in, it makes a row an update."""
-        if update is None:
-            return []
-        known = _parameter_names(create.path)
-        return [
-            Column(
-                name=parameter.name,
-                title=parameter.schema.get("title", _sentence(parameter.name)),
-                place="path",
-                pointer=f"/{_escape(parameter.name)}",
-                type="string",
-                schema={"type": "string", "minLength": 1},
-                description=parameter.description or "The ID of the record to update. Leave empty to create a new one.",
-                examples=tuple(parameter.schema.get("examples", ())),
-            )
-            for parameter in update.parameters
-            if parameter.place == "path" and parameter.name not in known
-        ]
-
-    def _sibling(self, create: Operation, said: Mapping[str, Any], word: str, *methods: str) -> Operation | None:
-        """The operation that the document names, or the one that REST convention has at `create/{id}`."""
-        if word in said:
-            return self._named(said[word]) if said[word] else None
-        for method in methods:
-            for (other, path), operation in self.operations.items():
-                if other == method and re.fullmatch(re.escape(create.path.rstrip("/")) + r"/{[^/]+}", path):
-                    return operation
-        return None
-
-    def _find(self, said: Mapping[str, Any]) -> Find:
-        return Find(
-            operation=self._named(said["operation"]),
-            given=said["with"],
-            records=said["records"],
-            match=said.get("match", {}),
-            record_id=said["id"],
-            present=said.get("present", {}),
-            absent=said.get("absent", {}),
-            page=said.get("page", {}),
-        )
-
-    # Columns
-
-    def _column(self, name: str, node: Any, required: bool) -> Column | tuple[Any] | None:
-        """A column, a constant as a tuple of one, or None for a field that only the API fills."""
-        schema = self._one_schema(node)
-        said = self._extension(schema, "property")
-        if schema.get("readOnly") or said.get("column") is False:
-            if required and "default" in schema:
-                return (schema["default"],)
-            return None
-        if "const" in schema:
-            return (schema["const"],) if required else None
-        many = self._type(schema) == "array"
-        value = self._one_schema(schema.get("items", {})) if many else schema
-        kind = self._type(value)
-        if kind not in _SCALARS:
-            raise _Unsupported(
-                {"object": "a list of objects" if many else "a nested object"}.get(kind, f"of type {kind}")
-            )
-        inner = self._extension(value, "property")
-        return Column(
             name=name,
-            title=schema.get("title", _sentence(name)),
-            place="body",
-            pointer=f"/{_escape(name)}",
-            type=kind,
-            schema={**value, "enum": [v for v in value["enum"] if v is not None]} if "enum" in value else value,
-            many=many,
-            required=required,
-            secret=bool(schema.get("writeOnly") or value.get("format") == "password"),
-            nullable=isinstance(schema.get("type"), list) and "null" in schema["type"],
-            description=str(schema.get("description", "")),
-            examples=tuple(schema.get("examples", [schema["example"]] if "example" in schema else [])),
-            labels={str(code): str(word) for code, word in {**inner, **said}.get("labels", {}).items()},
-            separator=said.get("separator", ""),
-            min_items=schema.get("minItems"),
-            max_items=schema.get("maxItems"),
+            title=said["title"].text(sentence(name))[:_LONGEST_TITLE],
+            create=create,
+            columns=told_apart((*_id_columns(create, update), *made.columns)),
+            description=next(filter(None, (node["description"].text("") for node in (kind.own, one.node))), "")
+            or one.node["summary"].text(""),
+            update=update,
+            read=self._sibling(one, said, "read", "GET"),
+            delete=self._sibling(one, said, "delete", "DELETE"),
+            find=self._find(said["find"].only("find"), create, names) if said["find"] else None,
+            constants={f"/{escape(key)}": value for key, value in made.constants.items()},
+            rules=(*body.rules, *(_warning(node.only("warning")) for node in said["warnings"].list())),
+            key=_columns(said["key"], names) if said["key"] else ("id",) if "id" in names else (),
+            alike=_columns(said["alike"], names),
+            note=said["note"].text(""),
+            left_out=made.left_out,
+            api_title=self.title,
+            api_version=self.root["info"]["version"].text(""),
+            api_description=self.root["info"]["description"].text(""),
         )
 
-    def _one_schema(self, node: Any) -> dict[str, Any]:
-        """A property's schema with references, `allOf` and «or null» laid flat."""
-        schema = dict(self.document.resolve(node))
-        for part in schema.pop("allOf", ()):
-            schema = {**self._one_schema(part), **schema}
-        for word in ("anyOf", "oneOf"):
-            if word in schema:
-                options = [self._one_schema(option) for option in schema.pop(word)]
-                real = [option for option in options if option.get("type") != "null"]
-                if len(real) != 1:
-                    raise _Unsupported(f"one of several kinds ({word})")
-                schema = {**real[0], **schema}
-                if len(options) > 1 and isinstance(schema.get("type"), str):
-                    schema["type"] = [schema["type"], "null"]
-        return schema
+    def _sibling(self, one: Described, said: Node, word: str, method: str) -> Operation | None:
+        """The operation that the document names, or the one that REST convention has at the path with an ID behind."""
+        if said[word].value is False:
+            return None
+        return self._named(said[word]) if said[word] else self.by_parent.get((method, one.path.rstrip("/")))
 
-    def _type(self, schema: Mapping[str, Any]) -> str:
-        """The JSON type that a cell becomes: text where several would do, or where the document doesn't say."""
-        said = schema.get("type")
-        types = [said] if isinstance(said, str) else [kind for kind in said or () if kind != "null"]
-        if not types:
-            types = ["object"] if "properties" in schema else ["array"] if "items" in schema else ["string"]
-        return "string" if "string" in types else str(types[0])
-
-    def _flat(self, schema: Any) -> _Body:
-        schema = self.document.resolve(schema)
-        if self._type(schema) != "object" and "allOf" not in schema and "oneOf" not in schema:
-            raise _Unsupported("its body is not an object")
-        body = _Body()
-        for part in schema.get("allOf", ()):
-            part = self.document.resolve(part)
-            if not {"if", "then"} & part.keys() or "properties" in part:
-                inner = self._flat(part)
-                body.properties |= inner.properties
-                body.required += inner.required
-                body.rules += inner.rules
-            else:
-                body.rules += self._rules(part)
-        body.properties |= schema.get("properties", {})
-        body.required += schema.get("required", [])
-        body.rules += self._rules(schema)
-        return body
-
-    def _rules(self, schema: Mapping[str, Any]) -> Iterator[Rule]:
-        message = str(schema.get("description", "")) if "properties" not in schema else ""
-        if "if" in schema and "then" in schema:
-            yield Rule(schema["if"], schema["then"], message)
-        if "if" in schema and "else" in schema:
-            yield Rule({"not": schema["if"]}, schema["else"], message)
-        for name, needed in schema.get("dependentRequired", {}).items():
-            yield Rule({"required": [name]}, {"required": needed})
-
-    def _warning(self, said: Mapping[str, Any]) -> Rule:
-        return Rule(said.get("if", {}), said["then"], str(said.get("description", "")), Severity.WARNING)
-
-    # Small things
-
-    def _json_schema(self, body: Any) -> Any | None:
-        """The schema of the body's JSON, None where there is no JSON body."""
-        content = self.document.resolve(body or {}).get("content", {})
-        for kind, media in content.items():
-            if re.fullmatch(r"application/(?:[^;]*\+)?json", kind.split(";")[0].strip()):
-                return media.get("schema", {})
+    def _update(self, one: Described, said: Node, kind: Kind, names: Collection[str]) -> Operation | None:
+        """The operation that changes a record, if there is one that a row can fill."""
+        for method in ("PATCH", "PUT"):
+            sibling = self._sibling(one, said, "update", method)
+            if sibling is None:
+                continue
+            try:
+                return self._as_update(sibling, one, kind, names)
+            except Unsupported as reason:
+                if said["update"]:
+                    raise said["update"].wrong(f"this can't be its update: {reason}") from reason
+                self.unsupported.setdefault(f"{sibling.method} {sibling.path}", str(reason))
         return None
 
-    def _discriminator_value(self, discriminator: Mapping[str, Any], branch: Any) -> str:
-        reference = branch.get("$ref", "")
-        for value, target in discriminator.get("mapping", {}).items():
-            if target in (reference, reference.rsplit("/", 1)[-1]):
-                return str(value)
-        named = self._flat(branch).properties.get(discriminator["propertyName"], {})
-        return str(self.document.resolve(named).get("const", reference.rsplit("/", 1)[-1]))
+    def _as_update(self, update: Operation, one: Described, kind: Kind, names: Collection[str]) -> Operation:
+        own = _own_path_parameters(update, self.operations[one.name])
+        if not own:
+            raise Unsupported("its path has no place for the ID of a record")
+        for parameter in own:
+            if parameter.name in names:
+                raise Unsupported(
+                    f"its {parameter.name} is a field of the body too: a row with it could be a new record"
+                )
+        found = _kinds_of(self.described[f"{update.method} {update.path}"])
+        same = next((other for other in found if other.value == kind.value), found[0] if len(found) == 1 else None)
+        if same is None:
+            raise Unsupported(f"its body is of other kinds than {kind.value}")
+        required = frozenset(flat(same.schema).required)
+        return replace(update, body=same.schema.self_contained(), required=required, record_id=())
 
-    def _path_name(self, path: str) -> str:
-        """The last plain segment of the path, told apart from its namesakes by the segment before it."""
-        parts = _plain_path(path)
-        namesakes = {
-            other for method, other in self.operations if method == "POST" and _plain_path(other)[-1:] == parts[-1:]
-        }
-        return "-".join(parts[-2:] if len(namesakes) > 1 else parts[-1:]) or "root"
-
-    def _named(self, operation_id: str) -> Operation:
-        if operation_id not in self.by_id:
-            self._wrong(f'"{operation_id}" is no operationId of this document')
-        return self.by_id[operation_id]
-
-    def _extension(self, node: Any, place: str) -> Mapping[str, Any]:
-        """What stands under `x-bulkload` there. A word that isn't one of ours is an error, not a silent nothing."""
-        said: Mapping[str, Any] = node.get(EXTENSION, {}) if isinstance(node, Mapping) else {}
-        strange = set(said) - _WORDS[place]
-        if strange:
-            known = ", ".join(sorted(_WORDS[place]))
-            self._wrong(f'{EXTENSION} of a {place} has no word "{sorted(strange)[0]}"; it knows {known}')
-        return said
-
-    def _parsed(self, parse: Any, text: Any) -> Any:
-        try:
-            return parse(str(text))
-        except ValueError as error:
-            self._wrong(str(error))
-
-    def _wrong(self, what: str) -> NoReturn:
-        raise UnusableDocument(f"{self.document.source}: {what}.")
+    def _find(self, said: Node, create: Operation, names: Collection[str]) -> Find:
+        found = self._named(said["operation"])
+        sources = {*names, *(parameter.name for one in (create, found) for parameter in one.parameters)}
+        for node in (*said["with"].mapping().values(), *said["match"].mapping().values()):
+            node.one_of(sources, "column or setting")
+        return Find(
+            operation=found,
+            given=said["with"].text_by_name(),
+            records=operation.expression(said["records"]),
+            match=said["match"].text_by_name(),
+            record_id=said["id"].text(),
+            present=operation.conditions(said["present"]),
+            absent=operation.conditions(said["absent"]),
+            page={name: part.value for name, part in said["page"].only("page").mapping().items()},
+            ignore=said["ignore"].texts(),
+        )
 
 
-class _Unsupported(Exception):
-    """Why an operation or a field can't become rows or a column; told, never raised out of this file."""
+def _is_described(one: Described) -> bool:
+    """Whether the document itself says that rows become this, in our words."""
+    schema = one.media[1]
+    branches = (schema, *schema["oneOf"].list(), *schema["anyOf"].list())
+    return bool(one.said["resource"]) or any(branch.extension("branch")["resource"] for branch in branches)
 
 
-def _escape(name: str) -> str:
-    """A name as one token of a JSON pointer (RFC 6901)."""
-    return name.replace("~", "~0").replace("/", "~1")
+def _kinds_of(one: Described) -> list[Kind]:
+    kind, schema = one.media
+    if not kind:
+        raise Unsupported("its request has no JSON body")
+    return kinds(schema)
+
+
+def _columns(node: Node, names: Collection[str]) -> tuple[str, ...]:
+    return tuple(part.one_of(names, "column of a cell") for part in node.list())
+
+
+def _warning(node: Node) -> Rule:
+    try:
+        replace(node, value={"if": node["if"].value or {}, "then": node["then"].value}).self_contained()
+    except Unsupported as reason:
+        raise node.wrong(str(reason)) from reason
+    return Rule(node["if"].value or {}, node["then"].value, node["description"].text(""), Severity.WARNING)
+
+
+def _id_columns(create: Operation, update: Operation | None) -> Iterator[Column]:
+    """The ID of the record to update; filled in, it makes a row an update."""
+    for parameter in _own_path_parameters(update, create) if update else ():
+        yield Column(
+            name=parameter.name,
+            title=parameter.schema.get("title", sentence(parameter.name)),
+            place="path",
+            pointer=f"/{escape(parameter.name)}",
+            type="string",
+            schema={"type": "string", "minLength": 1},
+            description=parameter.description or "The ID of the record to update. Leave empty to create a new one.",
+            examples=tuple(parameter.schema.get("examples", ())),
+        )
+
+
+def _own_path_parameters(update: Operation, create: Operation) -> list[Parameter]:
+    known = {parameter.name for parameter in create.parameters}
+    return [one for one in update.parameters if one.place == "path" and one.name not in known]
+
+
+def _guessed_ids(update: Operation | None) -> tuple[str, ...]:
+    """Where a new ID usually stands: `id`, the name that the path of the update gives it, `Location`."""
+    names = re.findall(r"{([^}]+)}", update.path)[-1:] if update else []
+    pointers = [f"$response.body#/{escape(name)}" for name in dict.fromkeys(["id", *names])]
+    return (*pointers, "$response.header.Location")
+
+
+def _parent(path: str) -> str:
+    """`/things/{id}` → `/things`; empty for a path that doesn't end with a parameter."""
+    found = re.fullmatch(r"(.+)/{[^/{}]+}/?", path)
+    return found[1] if found else ""
+
+
+def _names(paths: list[str]) -> dict[str, str]:
+    """A name for each path: its last plain segment, with those before it as far as it takes to tell it from others."""
+    plain = {path: [part for part in path.split("/") if part and "{" not in part] for path in paths}
+    longest = max(map(len, plain.values()), default=0)
+    ends = {path: ["-".join(parts[-length:]) for length in range(1, longest + 1)] for path, parts in plain.items()}
+    times = Counter((length, end) for of_path in ends.values() for length, end in enumerate(of_path))
+    return {
+        path: next((end for length, end in enumerate(of_path) if end and times[length, end] == 1), _slug(path))
+        for path, of_path in ends.items()
+    }
+
+
+def _slug(text: str) -> str:
+    """`/things/{thingId}` → `things-thing-id`, `ThreeCxProfile` → `three-cx-profile`."""
+    return "-".join(re.findall(r"[\w.]+", sentence(text))).lower()

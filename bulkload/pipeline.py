@@ -1,120 +1,199 @@
 """A run from file to result: read → validate → plan → send → write. The order of the work stands here alone."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Self
 
 from bulkload import plan, write
-from bulkload.auth import SignIn
-from bulkload.connection import Connection, base_url
-from bulkload.errors import NotConfirmed, UnusableFile
-from bulkload.job import Job, Part, Preview, Progress, Report, divide, open_file, refuse_empty
-from bulkload.journal import Journal, Known, NewRow
-from bulkload.models import Book, Claim, Finding, Frame, Outcome, Request, Run, Severity, Status
+from bulkload.batches import Batch, plan_rows
+from bulkload.connection import base_url
+from bulkload.errors import NotConfirmed, UsageError
+from bulkload.job import Job, Part, Preview, Report, divide, open_file, refuse_empty
+from bulkload.journal import Changes, Journal, NewRow
+from bulkload.match import MAY_EXIST, Matched, match
+from bulkload.models import UPDATE, Book, Outcome, Request, Run, Severity, Status
 from bulkload.recognise import Assigned, Recognised
+from bulkload.resolve import by_word
 from bulkload.resource import Resource
-from bulkload.result import own_left_out, result_sheet, write_result
-from bulkload.send import INTERRUPTED, Outgoing, Sender, outcomes
-from bulkload.transport import Transport, Wire
-from bulkload.validate import Checked, Seen, Validator, claims
+from bulkload.result import own_left_out, result_sheet
+from bulkload.run import Course
+from bulkload.validate import Seen, Validator
+
+_LISTED = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """A frame that was read, checked and planned."""
-
-    assigned: Assigned
-    frame: Frame
-    checked: Checked
-    planned: tuple[NewRow, ...]
-
-
-class Import:
-    """One run. Iterate over `outcomes()` to make it happen; then `report` tells of it."""
-
-    def __init__(self, job: Job, journal: Journal, progress: Progress, confirm: Callable[[Preview], bool]) -> None:
-        self.job = job
-        self.report = Report()
-        self._journal = journal
-        self._progress = progress
-        self._confirm = confirm
-        self.run: Run
+class Import(Course):
+    """A file becomes a run. Iterate over `outcomes()` to make it happen."""
 
     def outcomes(self) -> Iterator[Outcome]:
         """The whole way of a file, each outcome yielded once it is in the journal."""
         book, found = open_file(self.job)
-        parts = divide(self.job, found, self._journal)
-        self.run = self._begin(book, parts)
-        preview = self._check(parts, found)
-        if preview.to_send:
-            self._agree(preview)
+        parts = divide(self.job, found, self.journal)
+        self.run = self.report.run = self._begin(book, parts)
+        with _held(self.journal, parts, self.run):
+            self._plan(parts, found)
             for part in parts:
-                yield from self._send(part)
-        self._journal.end(self.run.id)
-        self._write(found)
+                yield from self.send(part)
+            if self.job.resolve:
+                for part in parts:
+                    yield from self.settle(part, wait=False)
+            self.write(found)
 
     def _begin(self, book: Book, parts: Sequence[Part]) -> Run:
-        self.report.run = self._journal.begin(
+        return self.journal.begin(
             file=str(Path(book.path).resolve()),
             sha256=book.sha256,
             connection=", ".join(dict.fromkeys(part.connection.name for part in parts)),
             target="; ".join(part.target for part in parts),
         )
-        return self.report.run
 
-    def _check(self, parts: Sequence[Part], found: Recognised) -> Preview:
-        """Check and plan every row and put it into the journal, before the first is sent."""
-        preview = Preview(tuple(_where(part) for part in parts), remarks=found.remarks)
-        self._progress.phase("Checking", None)
-        for part in parts:
-            preview.hidden_rows += sum(assigned.sheet.hidden_rows for assigned in part.sheets)
-            sent = 0
-            for batch in plan_rows(self.job, part, self._journal):
-                self._journal.add(self.run.id, part.target, batch.planned)
-                self._progress.step(len(batch.frame.text))
-                sent += _count(preview, batch)
-            rate = part.limits(self.job).rate
-            preview.seconds += sent * rate.seconds / rate.count
-        return preview
-
-    def _agree(self, preview: Preview) -> None:
-        """Ask before sending; a run that nobody wanted leaves no trace."""
+    def _plan(self, parts: Sequence[Part], found: Recognised) -> None:
+        """Check and plan every row and put it into the journal, then ask. What comes to nothing leaves no trace."""
         try:
-            if not self._confirm(preview):
+            preview = self._checked(parts, found)
+            if preview.to_send and not self.confirm(preview):
                 raise NotConfirmed("Nothing was sent.")
         except BaseException:
-            self._journal.purge(self.run.id)
+            self.journal.purge(self.run.id)
             raise
+        self.journal.agreed(self.run.id)
 
-    def _send(self, part: Part) -> Iterator[Outcome]:
-        """Send the rows of one API that are still to be sent, and tell each outcome."""
-        if INTERRUPTED in self.report.stopped:
-            return
-        limits = part.limits(self.job)
-        sender = Sender(self.run.id, self._journal, limits)
-        waiting = self._journal.counts(self.run.id).get(Status.NOT_SENT, 0)
-        self._progress.phase(f"Sending to {part.connection.name}", min(waiting, self.job.limit or waiting))
+    def _checked(self, parts: Sequence[Part], found: Recognised) -> Preview:
+        preview = Preview(tuple(_where(part) for part in parts), remarks=found.remarks)
+        self.progress.phase("Checking", None)
+        for part in parts:
+            sent = 0
+            for batch in plan_rows(self.job, part, self.journal):
+                self.journal.add(self.run.id, part.target, batch.planned)
+                self.progress.step(len(batch.frame.text))
+                sent += _count(preview, batch)
+            _add_time(preview, part, self.job, sent)
+        return preview
 
-        def transport(url: str) -> Transport:
-            return Transport(_wire(part.connection, url, limits.concurrency))
 
-        async def start(tell: Callable[[Outcome], None]) -> None:
-            sign_in = SignIn(part.api, part.connection, transport)
-            async with transport(base_url(part.connection, part.api)) as wire:
-                await sender.send(outgoing(part, self._journal, self.run.id), wire, sign_in, tell)
-            self.report.notes += sign_in.notes
+class _Continued(Course):
+    """A run that has begun before."""
 
-        for outcome in outcomes(start, sender):
-            self._progress.outcome(outcome)
+    def of(self, run: Run) -> Self:
+        """Go on with this run."""
+        self.run = self.report.run = run
+        return self
+
+
+class Resume(_Continued):
+    """A run goes on with its rows that are not sent or failed; never with those that are unknown."""
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """Find the run's rows in the file as it is now, then go the rest of the way."""
+        if not self.journal.is_agreed(self.run.id):
+            raise UsageError(f"Run {self.run.id} was cut off before anything was sent. Import the file again.")
+        book, found = open_file(self.job)
+        parts = divide(self.job, found, self.journal)
+        _refuse_other_target(self.run, parts)
+        with _held(self.journal, parts, self.run):
+            self._follow(book, parts)
+            if to_send := self.journal.to_send(self.run.id):
+                self._agree(parts, found, to_send)
+                for part in parts:
+                    yield from self.send(part)
+            if self.job.resolve:
+                for part in parts:
+                    yield from self.settle(part, wait=False)
+            self.write(found)
+
+    def _follow(self, book: Book, parts: Sequence[Part]) -> None:
+        """Find the run's rows in the file as it is now; other runs may have made some of them meanwhile."""
+        self.progress.phase("Checking", None)
+        for part in parts:
+            planned = [new for batch in plan_rows(self.job, part, self.journal) for new in batch.planned]
+            for name in dict.fromkeys(assigned.resource.full_name for assigned in part.sheets):
+                rows = [new for new in planned if new.resource == name]
+                matched = match(self.journal.rows(self.run.id, part.target, name), rows)
+                self._tell(matched)
+                unread = tuple(new for new in rows if not new.fingerprint)
+                self.journal.rearrange(self.run.id, part.target, name, _changes(matched, unread))
+        self.journal.file_is(self.run.id, str(self.job.file.resolve()), book.sha256)
+
+    def _tell(self, matched: Matched) -> None:
+        """List what a person must know of a changed file. Raises UsageError where it isn't clear what became what."""
+        if matched.unclear and not self.job.as_new:
+            gone = ", ".join(f"{row.sheet} row {row.row}" for row in matched.vanished[:_LISTED])
+            come = ", ".join(f"{row.sheet} row {row.row}" for row in matched.new[:_LISTED])
+            raise UsageError(
+                f"{self.job.file} has changed: rows of the run are gone (once {gone}) and others are new ({come}). "
+                "They may be the same rows, edited. Undo the change, or take --as-new to send the new ones."
+            )
+        self.report.remarks += [
+            f"{pair.new.sheet} row {pair.new.row} was edited after it was sent ({pair.old.status}): the edit is not "
+            "sent. Undo it, or make the change in the system itself."
+            for pair in matched.refused
+        ]
+        if matched.vanished:
+            self.report.remarks.append(f"{len(matched.vanished):,} rows of the run are no longer in the file.")
+
+    def _agree(self, parts: Sequence[Part], found: Recognised, to_send: Mapping[str, int]) -> None:
+        preview = Preview(tuple(_where(part) for part in parts), remarks=(*found.remarks, *self.report.remarks))
+        preview.updates = to_send.get(UPDATE, 0)
+        preview.creates = sum(to_send.values()) - preview.updates
+        counts = self.journal.counts(self.run.id)
+        preview.unchanged = sum(counts.get(status, 0) for status in (Status.CREATED, Status.UPDATED, Status.UNCHANGED))
+        preview.invalid = counts.get(Status.INVALID, 0)
+        preview.unknown = counts.get(Status.UNKNOWN, 0)
+        for part in parts:
+            _add_time(preview, part, self.job, preview.to_send)
+        if not self.confirm(preview):
+            raise NotConfirmed("Nothing was sent.")
+
+
+class Resolve(_Continued):
+    """Settle a run's unknown rows: by a person's word, or by asking the API once it can know."""
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """Take the words, ask about the rest, and write the result anew."""
+        _, found = open_file(self.job)
+        parts = divide(self.job, found, self.journal)
+        _refuse_other_target(self.run, parts)
+        with _held(self.journal, parts, self.run):
+            yield from self._take_words(parts)
+            for part in parts:
+                yield from self.settle(part, wait=True)
+            self.write(found)
+
+    def _take_words(self, parts: Sequence[Part]) -> Iterator[Outcome]:
+        """Write down what a person says of unknown rows. Raises UsageError for a row that isn't unknown."""
+        unknown = {
+            place: row.outcome
+            for part in parts
+            for row in self.journal.open_rows(self.run.id, part.target)
+            if row.outcome.status is Status.UNKNOWN
+            for place in (f"{row.outcome.sheet}!{row.outcome.row}", str(row.outcome.row))
+        }
+        for place, record in self.job.words.items():
+            if place not in unknown:
+                raise UsageError(f'"{place}" is no unknown row of run {self.run.id}. Write it as SHEET!ROW.')
+            outcome = by_word(unknown[place], made=record is not None, record=record or "")
+            self.journal.write(self.run.id, (), [outcome])
             yield outcome
-        if sender.stopped:
-            self.report.stopped.append(sender.stopped)
 
-    def _write(self, found: Recognised) -> None:
-        counts = self._journal.counts(self.run.id)
-        self._progress.phase("Writing the result", sum(counts.values()))
-        self.report.limited = bool(self.job.limit) and not self.report.stopped
-        write_result(self.job, self._journal, self.run, found, self.report, self._progress)
+
+def _changes(matched: Matched, unread: tuple[NewRow, ...]) -> Changes:
+    """What the journal has to change: a row that can still be sent is planned anew if there is news of it."""
+    stays = {Status.NOT_SENT, Status.FAILED}
+    news = [
+        pair.old.status not in MAY_EXIST | {Status.REJECTED}
+        and not (pair.old.status in stays and pair.new.status is Status.NOT_SENT)
+        for pair in matched.same
+    ]
+    replaced = [pair for pair, new in zip(matched.same, news, strict=True) if new]
+    moved = [pair for pair, new in zip(matched.same, news, strict=True) if not new]
+    return Changes(
+        moved=tuple((pair.old, pair.new) for pair in [*moved, *matched.refused]),
+        replaced=tuple((pair.old, pair.new) for pair in [*replaced, *matched.changed]),
+        gone=tuple(old for old in matched.vanished if old.status in MAY_EXIST),
+        dropped=tuple(old for old in matched.vanished if old.status not in MAY_EXIST),
+        new=(*matched.new, *unread),
+    )
 
 
 def check(job: Job, checked_copy: Path | None = None) -> Report:
@@ -169,102 +248,10 @@ def dry_run(job: Job, journal: Journal) -> Iterator[tuple[NewRow, Request | None
                 yield new, made, part, batch.assigned.resource
 
 
-def plan_rows(job: Job, part: Part, journal: Journal) -> Iterator[Batch]:
-    """Read, check and plan the rows of one API, frame by frame. Raises UnusableFile where there are none."""
-    seen: dict[str, Seen] = {}
-    counted: dict[str, plan.Counted] = {}
-    rows = 0
-    for assigned in part.sheets:
-        name = assigned.resource.full_name
-        validator = Validator(assigned, seen.setdefault(name, Seen()))
-        planner = plan.Planner(
-            assigned.resource,
-            assigned.sheet.name,
-            part.target,
-            journal,
-            counted.setdefault(name, plan.Counted()),
-            job.wishes,
-        )
-        for frame in assigned.sheet.frames():
-            rows += len(frame.text)
-            known = _known_rows(job, part, assigned, frame, journal)
-            done = plan.made_already(known)
-            checked = validator.check(frame, done.keys())
-            invalid = [_invalid(assigned, row, checked.findings) for row in sorted(checked.invalid)]
-            planned = [*planner.done(checked.done, done), *planner.decide(checked.rows, known), *invalid]
-            yield Batch(assigned, frame, checked, tuple(sorted(planned, key=lambda new: new.row)))
-    refuse_empty(job.file, rows)
-
-
-def outgoing(part: Part, journal: Journal, run: str) -> Iterator[list[Outgoing]]:
-    """The requests of the run's rows that are still to be sent: the file is read again, a frame at a time."""
-    for assigned in part.sheets:
-        resource = assigned.resource
-        validator = Validator(assigned, Seen())
-        for frame in assigned.sheet.frames():
-            numbers = frame.text.index
-            waiting = journal.waiting(run, assigned.sheet.name, int(numbers[0]), int(numbers[-1]))
-            batch = []
-            for row in validator.read(frame):
-                if row.number in waiting:
-                    action, record = waiting[row.number]
-                    connection = part.connection
-                    made = plan.request(
-                        resource, assigned.sheet.name, row, action, record, connection.settings, connection.headers
-                    )
-                    operation = resource.update if action == plan.UPDATE and resource.update else resource.create
-                    batch.append(Outgoing(made, operation, record))
-            yield batch
-
-
-# Small things
-
-
-def _known_rows(job: Job, part: Part, assigned: Assigned, frame: Frame, journal: Journal) -> dict[int, Known]:
-    """What the journal knows of the rows of a result that is imported again, by row number of this file."""
-    said = {} if job.wishes.again else claims(assigned, frame)
-    known: dict[int, Known] = {}
-    for run in dict.fromkeys(claim.run for claim in said.values()):
-        mine = {row: claim for row, claim in said.items() if claim.run == run}
-        if journal.has_run(run):
-            sources = journal.claimed(
-                part.target, run, assigned.sheet.name, [claim.source_row for claim in mine.values()]
-            )
-            known |= {row: sources[claim.source_row] for row, claim in mine.items() if claim.source_row in sources}
-        elif job.trust_result:
-            known |= {row: _trusted(assigned, claim) for row, claim in mine.items() if claim.id}
-        else:
-            raise UnusableFile(
-                f"{job.file}: sheet {assigned.sheet.name} is a result of run {run}, which this journal doesn't know. "
-                "Take --trust-result if its rows with an ID are done, or --again to send every row."
-            )
-    return known
-
-
-def _trusted(assigned: Assigned, claim: Claim) -> Known:
-    return Known(
-        run=claim.run,
-        sheet=assigned.sheet.name,
-        row=claim.source_row,
-        status=Status.CREATED,
-        id=claim.id,
-        fingerprint="",
-        ordinal=0,
-        open_fingerprint="",
-        key="",
-    )
-
-
-def _invalid(assigned: Assigned, row: int, findings: Iterable[Finding]) -> NewRow:
-    mine = [f for f in findings if f.row == row and f.severity is Severity.ERROR]
-    error = " ".join(f"{finding.cell}: {finding.message}" for finding in mine)
-    return NewRow(assigned.sheet.name, row, assigned.resource.full_name, plan.CREATE, Status.INVALID, error=error)
-
-
 def _count(preview: Preview, batch: Batch) -> int:
     """Add a batch to the preview; gives how many of its rows will be sent."""
     sent = [new for new in batch.planned if new.status is Status.NOT_SENT]
-    updates = sum(new.action == plan.UPDATE for new in sent)
+    updates = sum(new.action == UPDATE for new in sent)
     preview.updates += updates
     preview.creates += len(sent) - updates
     for new in batch.planned:
@@ -275,18 +262,30 @@ def _count(preview: Preview, batch: Batch) -> int:
     return len(sent)
 
 
+def _add_time(preview: Preview, part: Part, job: Job, rows: int) -> None:
+    """Add how long the rows take at the set rate, and what of them a person may not see."""
+    rate = part.limits(job).rate
+    preview.seconds += rows * rate.seconds / rate.count
+    preview.hidden_rows += sum(assigned.sheet.hidden_rows for assigned in part.sheets)
+
+
 def _where(part: Part) -> str:
     return f"{part.api.title} at {base_url(part.connection, part.api)} (connection {part.connection.name})"
 
 
-def _wire(connection: Connection, url: str, concurrency: int) -> Wire:
-    certificate = [*connection.client_cert, None, None]
-    return Wire(
-        base_url=url,
-        deadline=connection.deadline,
-        in_flight=concurrency,
-        proxy=connection.proxy.read() if connection.proxy else None,
-        ca_file=connection.ca_file,
-        client_cert=certificate[0],
-        client_key=certificate[1],
-    )
+def _held(journal: Journal, parts: Sequence[Part], run: Run) -> ExitStack:
+    """Keep other runs away from the targets of this one. Raises UsageError that names a run at work there."""
+    with ExitStack() as stack:
+        for place in sorted({part.target for part in parts}):
+            stack.enter_context(journal.hold(place, run.id))
+        return stack.pop_all()
+
+
+def _refuse_other_target(run: Run, parts: Sequence[Part]) -> None:
+    """A run goes on where it began: rows that it knows are rows of that target alone. Raises UsageError."""
+    targets = "; ".join(part.target for part in parts)
+    if targets != run.target:
+        raise UsageError(
+            f"Run {run.id} sent to {run.target}, and the connection points to {targets}. Name the run's own "
+            "connection, or import the file there as a run of its own."
+        )

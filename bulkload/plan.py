@@ -5,15 +5,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote
 
 from bulkload.journal import Journal, Known, NewRow
-from bulkload.models import DONE, MASK, Request, Row, Status
-from bulkload.resource import Operation, Resource
+from bulkload.models import CREATE, DONE, MASK, UPDATE, Request, Row, Status
+from bulkload.resource import Resource
 
-# Rises when the same row would be hashed otherwise; rows hashed before are then no longer recognised by content.
+# Stands before each fingerprint. A release that hashes otherwise takes the next number and looks rows up by both.
 FINGERPRINT = 1
-CREATE, UPDATE = "create", "update"
+# The key of a row that updates a record begins so; a natural key never does.
+_ID = "id:"
+_NO_ID = "(not known)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +27,56 @@ class Wishes:
 
 @dataclass(slots=True)
 class Counted:
-    """How many equal rows of a resource the file has had so far, by fingerprint."""
+    """Which of a file's equal rows were met: how many, by fingerprint, and which their results say that they are.
+
+    A row's ordinal is not its place among its equals, but says which of the journal's equal rows it is: those that are
+    done, or may be, come first. So when one of two equal rows is deleted, the other is not sent for it.
+    """
 
     rows: Counter[str] = field(default_factory=Counter)
+    claimed: set[tuple[str, int]] = field(default_factory=set)
+
+    def claim(self, content: str, ordinal: int, order: Sequence[int]) -> bool:
+        """Take the ordinal that a result's row had; False if another row of the file has it."""
+        given = {_at(order, place) for place in range(1, self.rows[content] + 1)} if content in self.rows else ()
+        if ordinal in given or (content, ordinal) in self.claimed:
+            return False
+        self.claimed.add((content, ordinal))
+        return True
+
+    def next(self, content: str, order: Sequence[int]) -> int:
+        """The next ordinal that no row of the file has, in the order given and then on from its length."""
+        while True:
+            self.rows[content] += 1
+            ordinal = _at(order, self.rows[content])
+            if (content, ordinal) not in self.claimed:
+                return ordinal
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What is known of one row.
+
+    `same` is the journal's row of the same content, `namesake` the last one of the same natural key or record, and
+    `origin` the row that it was before it was edited in a result; None where there is none that is done or may be.
+    """
+
+    fingerprint: str
+    ordinal: int
+    key: str
+    same: Known | None
+    namesake: Known | None
+    origin: Known | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """What is to be done with a row; `record` is the ID of the record that it changes, or that it became earlier."""
+
+    status: Status
+    action: str
+    record: str = ""
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +94,27 @@ class Planner:
         """What is to be done with each row that may be sent; `claims` are the journal's rows that the sheet names."""
         prints = {row.number: self.fingerprint(row.values) for row in rows}
         keys = {row.number: self._key(row.values) for row in rows}
+        origins = {row.number: claims[row.number] for row in rows if row.number in claims}
         name = self.resource.full_name
-        by_print = self.journal.known(self.target, name, list(prints.values()))
-        by_key = self.journal.known_keys(self.target, name, [key for key in keys.values() if key])
+        wanted = [*prints.values(), *(origin.fingerprint for origin in origins.values())]
+        by_print = self.journal.known(self.target, name, filter(None, wanted))
+        by_key = self.journal.known_keys(self.target, name, filter(None, keys.values()))
+        ordinals = self._ordinals(prints, by_print, origins)
         planned = []
         for row in rows:
-            content = prints[row.number]
-            ordinal = self._ordinal(content, claims.get(row.number))
-            known = by_print.get((content, ordinal))
-            planned.append(self._decide(row, content, ordinal, known, keys[row.number], by_key.get(keys[row.number])))
+            content, ordinal, key = prints[row.number], ordinals[row.number], keys[row.number]
+            origin = origins.get(row.number)
+            facts = _Facts(
+                fingerprint=content,
+                ordinal=ordinal,
+                key=key,
+                same=by_print.get(content, {}).get(ordinal),
+                namesake=by_key.get(key),
+                origin=by_print.get(origin.fingerprint, {}).get(origin.ordinal)
+                if origin and origin.fingerprint != content
+                else None,
+            )
+            planned.append(self._planned(row, facts))
         return planned
 
     def done(self, rows: Sequence[Row], known: Mapping[int, Known]) -> list[NewRow]:
@@ -62,16 +122,13 @@ class Planner:
         planned = []
         for row in rows:
             earlier = known[row.number]
-            self.counted.rows[earlier.fingerprint] += 1
-            edited = (
-                earlier.open_fingerprint
-                and not _can_not_tell(row.values)
-                and self.fingerprint(row.values, with_secrets=False) != earlier.open_fingerprint
-            )
-            error = (
-                f"Already {_verb(earlier.status)} as ID {earlier.id or '(not known)'} in run {earlier.run}, and edited "
-                "since: the edit is not sent. Undo it, or make the change in the system itself."
-            )
+            if earlier.fingerprint:
+                self.counted.claimed.add((earlier.fingerprint, earlier.ordinal))
+            edited = self._edited(row.values, earlier)
+            # What a result of this run will be held against. A row taken on trust has nothing yet.
+            open_fingerprint = earlier.open_fingerprint
+            if not open_fingerprint and not _cut(row.values):
+                open_fingerprint = self.fingerprint(row.values, with_secrets=False)
             planned.append(
                 NewRow(
                     sheet=self.sheet,
@@ -79,73 +136,120 @@ class Planner:
                     resource=self.resource.full_name,
                     action=CREATE,
                     status=Status.INVALID if edited else Status.UNCHANGED,
+                    fingerprint=earlier.fingerprint,
+                    ordinal=earlier.ordinal,
+                    open_fingerprint=open_fingerprint,
+                    key=earlier.key,
                     id=earlier.id,
-                    error=error if edited else "",
+                    error=_edited_since(earlier) if edited else "",
                 )
             )
         return planned
 
     def fingerprint(self, values: Mapping[str, Any], *, with_secrets: bool = True) -> str:
-        """The keyed hash of a row's canonical values by place, blanks left out."""
+        """The keyed hash of a row's canonical values by place, blanks left out, after its version: `1:...`."""
         placed = {
-            f"{column.place}{column.pointer}": values[column.name]
+            f"{column.place}{column.pointer}": _canonical(values[column.name])
             for column in self.resource.columns
             if column.name in values and (with_secrets or not column.secret)
         }
-        content = json.dumps([FINGERPRINT, self.resource.full_name, placed], sort_keys=True, ensure_ascii=False)
-        return self.journal.keyed_hash(content)
+        content = json.dumps([self.resource.full_name, placed], sort_keys=True)
+        return f"{FINGERPRINT}:{self.journal.keyed_hash(content)}"
 
-    def _ordinal(self, content: str, claim: Known | None) -> int:
-        """Which of its file's equal rows this is; a row of a result is the one that it was."""
-        self.counted.rows[content] += 1
-        return claim.ordinal if claim and claim.fingerprint == content else self.counted.rows[content]
+    def _ordinals(
+        self,
+        prints: Mapping[int, str],
+        by_print: Mapping[str, Mapping[int, Known]],
+        origins: Mapping[int, Known],
+    ) -> dict[int, int]:
+        """Which of its equals each row is. A row of a result is the one that it was, so those are served first."""
+        orders = {content: self._order(by_print.get(content, {})) for content in set(prints.values())}
+        ordinals = {}
+        for number, origin in origins.items():
+            content = prints[number]
+            if origin.fingerprint == content and self.counted.claim(content, origin.ordinal, orders[content]):
+                ordinals[number] = origin.ordinal
+        for number, content in prints.items():
+            if number not in ordinals:
+                ordinals[number] = self.counted.next(content, orders[content])
+        return ordinals
+
+    def _order(self, known: Mapping[int, Known]) -> list[int]:
+        """The ordinals in the order in which equal rows get them, up to where the two are the same."""
+        # With --again those that are done are sent once more in their turn; those that may be come first even then.
+        first = sorted(n for n, one in known.items() if one.status not in DONE or not self.wishes.again)
+        return [*first, *sorted(set(range(1, max(first, default=0))).difference(first))]
 
     def _key(self, values: Mapping[str, Any]) -> str:
         id_column = self.resource.id_column
-        if id_column and id_column.name in values:
-            return f"id:{values[id_column.name]}"
-        if not any(name in values for name in self.resource.key):
+        updates = id_column is not None and id_column.name in values
+        if not updates and not any(name in values for name in self.resource.key):
             return ""
-        columns = [c for c in self.resource.columns if c.place == "path" or c.name in self.resource.key]
-        text = json.dumps({column.name: values.get(column.name) for column in columns}, ensure_ascii=False)
-        return self.journal.keyed_hash(text) if any(column.secret for column in columns) else text
+        names = () if updates else self.resource.key
+        columns = [c for c in self.resource.columns if c.name in values and (c.place == "path" or c.name in names)]
+        text = json.dumps({column.name: _canonical(values[column.name]) for column in columns}, sort_keys=True)
+        text = self.journal.keyed_hash(text) if any(column.secret for column in columns) else text
+        return f"{_ID}{text}" if updates else text
 
-    def _decide(
-        self, row: Row, content: str, ordinal: int, known: Known | None, key: str, namesake: Known | None
-    ) -> NewRow:
-        updates = key.startswith("id:")
-        # The record may have been changed and changed back: what counts is the last update of this record.
-        known = namesake if updates and namesake else known
-        status, error, action = Status.NOT_SENT, "", UPDATE if updates else CREATE
-        record = str(row.values[self.resource.id_column.name]) if updates and self.resource.id_column else ""
-        open_one = next((one for one in (known, namesake) if one and one.status not in DONE), None)
-        if open_one:
-            status, error = Status.UNKNOWN, _may_exist(open_one)
-        elif known and known.fingerprint == content and not self.wishes.again:
-            status, record = Status.UNCHANGED, known.id
-        elif namesake and not updates and not self.wishes.again:
-            if self.wishes.update and self.resource.update and namesake.id:
-                action, record = UPDATE, namesake.id
-            else:
-                status, error, record = Status.INVALID, self._other_values(namesake), namesake.id
+    def _planned(self, row: Row, facts: _Facts) -> NewRow:
+        verdict = self._verdict(row, facts)
+        secret = any(column.secret for column in self.resource.columns)
         return NewRow(
             sheet=self.sheet,
             row=row.number,
             resource=self.resource.full_name,
-            action=action,
-            status=status,
-            fingerprint=content,
-            ordinal=ordinal,
-            open_fingerprint=self.fingerprint(row.values, with_secrets=False),
-            key=key,
-            id=record,
-            error=error,
+            action=verdict.action,
+            status=verdict.status,
+            fingerprint=facts.fingerprint,
+            ordinal=facts.ordinal,
+            open_fingerprint=self.fingerprint(row.values, with_secrets=False) if secret else facts.fingerprint,
+            key=facts.key,
+            id=verdict.record,
+            error=verdict.error,
         )
 
+    def _verdict(self, row: Row, facts: _Facts) -> _Verdict:
+        """What is to be done with a row: the first rule that holds."""
+        id_column, namesake, again = self.resource.id_column, facts.namesake, self.wishes.again
+        record = str(row.values[id_column.name]) if id_column and id_column.name in row.values else ""
+        action = UPDATE if record else CREATE
+        # The record may have been changed and changed back: then what counts is the last that was done to it.
+        same = namesake if namesake and (record or self.wishes.update) else facts.same
+        if wrong := self._wrong_path(row.values):
+            return _Verdict(Status.INVALID, action, record, wrong)
+        for one in (facts.origin, facts.same, namesake):
+            if one and one.status not in DONE:
+                return _Verdict(Status.UNKNOWN, action, record, _may_exist(one))
+        if facts.origin:
+            return _Verdict(Status.INVALID, action, facts.origin.id, _edited_since(facts.origin))
+        if same and same.fingerprint == facts.fingerprint and not again:
+            return _Verdict(Status.UNCHANGED, action, same.id)
+        if record or namesake is None or again:
+            return _Verdict(Status.NOT_SENT, action, record)
+        if self.wishes.update and self.resource.update and namesake.id:
+            return _Verdict(Status.NOT_SENT, UPDATE, namesake.id)
+        return _Verdict(Status.INVALID, action, namesake.id, self._other_values(namesake))
+
+    def _wrong_path(self, values: Mapping[str, Any]) -> str:
+        """A step up or none at all would lead the request to another address; no quoting prevents it."""
+        for column in self.resource.columns:
+            if column.place == "path" and str(values.get(column.name)) in (".", ".."):
+                return f'{column.title}: "{values[column.name]}" can\'t stand in an address. Correct it.'
+        return ""
+
+    def _edited(self, values: Mapping[str, Any], earlier: Known) -> bool:
+        """Whether a row that is done says something else now; secrets, which a result hides, only if typed again."""
+        if not earlier.open_fingerprint or _cut(values):
+            return False
+        if self.fingerprint(values, with_secrets=False) != earlier.open_fingerprint:
+            return True
+        typed = any(column.secret and column.name in values for column in self.resource.columns)
+        return typed and bool(earlier.fingerprint) and self.fingerprint(values) != earlier.fingerprint
+
     def _other_values(self, namesake: Known) -> str:
-        how = "--update changes it, --again" if self.resource.update else "--again"
+        how = "--update changes it, --again" if self.resource.update and namesake.id else "--again"
         return (
-            f"Already created as ID {namesake.id or '(not known)'} in run {namesake.run} (row {namesake.row}), "
+            f"Already created as ID {namesake.id or _NO_ID} in run {namesake.run} (row {namesake.row}), "
             f"with other values. {how} sends this row as a new record."
         )
 
@@ -166,42 +270,32 @@ def request(
 ) -> Request:
     """The call that a row becomes. `record` is the ID of the record to update, "" for a new one."""
     operation = resource.update if action == UPDATE and resource.update else resource.create
-    path_values = {
-        c.name: str(row.values[c.name]) for c in resource.columns if c.place == "path" and c.name in row.values
-    }
+    own = {c.name: str(row.values[c.name]) for c in resource.columns if c.place == "path" and c.name in row.values}
     if record and resource.id_column:
-        path_values[resource.id_column.name] = record
-    given = {**_settings(operation, settings), **path_values}
+        own[resource.id_column.name] = record
+    path, query, asked = operation.placed({**settings, **own})
+    # Only the path may come from the sheet; a header or query parameter of the same name is the connection's.
+    theirs = own.keys() - settings.keys()
     return Request(
         sheet=sheet,
         row=row.number,
         action=action,
         method=operation.method,
-        path=_path(operation, given),
-        query=tuple((p.name, given[p.name]) for p in operation.parameters if p.place == "query" and p.name in given),
-        headers={
-            "Content-Type": "application/json",
-            "Accept": "application/json",
-            **headers,
-            **{p.name: given[p.name] for p in operation.parameters if p.place == "header" and p.name in given},
-        },
+        path=path,
+        query=tuple((name, settings.get(name, value)) for name, value in query if name not in theirs),
+        headers=_merged(
+            {"Content-Type": operation.media_type, "Accept": "application/json"},
+            headers,
+            {name: settings.get(name, value) for name, value in asked.items() if name not in theirs},
+        ),
         body=resource.body(row.values),
         secrets=_secrets(resource, row.values),
     )
 
 
-def _settings(operation: Operation, settings: Mapping[str, str]) -> dict[str, str]:
-    """The operation's parameters as the connection sets them; a required one that it doesn't set has its default."""
-    given = {p.name: p.default for p in operation.parameters if p.required and p.default is not None}
-    return {**given, **{p.name: settings[p.name] for p in operation.parameters if p.name in settings}}
-
-
-def _path(operation: Operation, given: Mapping[str, str]) -> str:
-    path = operation.path
-    for parameter in operation.parameters:
-        if parameter.place == "path":
-            path = path.replace(f"{{{parameter.name}}}", quote(given[parameter.name], safe=""))
-    return path
+def _merged(*headers: Mapping[str, str]) -> dict[str, str]:
+    """Headers of which the later win, whatever case their names are in."""
+    return dict({name.casefold(): (name, value) for some in headers for name, value in some.items()}.values())
 
 
 def _secrets(resource: Resource, values: Mapping[str, Any]) -> tuple[str, ...]:
@@ -213,17 +307,36 @@ def _secrets(resource: Resource, values: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _can_not_tell(values: Mapping[str, Any]) -> bool:
+def _canonical(value: Any) -> Any:
+    """A value as text, so that a row stays the same row when a new document calls its number a text. None is null."""
+    if isinstance(value, list):
+        return [_canonical(one) for one in value]
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return value if value is None else str(value)
+
+
+def _at(order: Sequence[int], place: int) -> int:
+    return order[place - 1] if place <= len(order) else place
+
+
+def _cut(values: Mapping[str, Any]) -> bool:
     """A cell that a result had to cut can't be compared with what was sent."""
     return any("… [cut, " in str(value) or value == MASK for value in values.values())
+
+
+def _edited_since(earlier: Known) -> str:
+    done = "updated" if earlier.status is Status.UPDATED else "created"
+    return (
+        f"Already {done} as ID {earlier.id or _NO_ID} in run {earlier.run}, and edited since: the edit is not sent. "
+        "Undo it, or make the change in the system itself."
+    )
 
 
 def _may_exist(known: Known) -> str:
     return (
         f"Not sent: this row went out in run {known.run} (row {known.row}) and what became of it is unknown: it may "
-        f"exist. Look it up; see: bulkload result {known.run}"
+        f"exist. Settle it first: bulkload resolve {known.run}"
     )
-
-
-def _verb(status: Status) -> str:
-    return "updated" if status is Status.UPDATED else "created"

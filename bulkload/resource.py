@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 from bulkload.models import Severity
 
@@ -133,8 +134,9 @@ class Operation:
     """One call of the API. `body` is a self-contained JSON Schema, None where nothing is sent;
     `required` are the names that it asks for.
 
-    `record_id` and `message` are OpenAPI runtime expressions, the first that is there counts. `responses` is the
-    document's own, by status (`200`, `4XX`, `default`), a reference to a whole response already followed.
+    `media_type` is the kind of JSON that the body is. `record_id` and `message` are OpenAPI runtime expressions, the
+    first that is there counts. `responses` is the document's own, by status (`200`, `4XX`, `default`), a reference to a
+    whole response already followed.
     """
 
     id: str
@@ -149,6 +151,23 @@ class Operation:
     record_id: tuple[str, ...] = ()
     message: tuple[str, ...] = ()
     idempotent: bool = False
+    media_type: str = "application/json"
+
+    def placed(self, values: Mapping[str, str]) -> tuple[str, tuple[tuple[str, str], ...], dict[str, str]]:
+        """Path (quoted), query and headers as the values fill the parameters; a required one left out has its default.
+
+        Raises KeyError for a path parameter without a value.
+        """
+        given = {p.name: p.default for p in self.parameters if p.required and p.default is not None} | {
+            p.name: values[p.name] for p in self.parameters if p.name in values
+        }
+        path = self.path
+        for parameter in self.parameters:
+            if parameter.place == "path":
+                path = path.replace(f"{{{parameter.name}}}", quote(given[parameter.name], safe=""))
+        placed = {place: [(p.name, given[p.name]) for p in self.parameters if p.place == place and p.name in given]
+                  for place in ("query", "header")}  # fmt: skip
+        return path, tuple(placed["query"]), dict(placed["header"])
 
     def answers_json(self, status: int) -> bool:
         """Whether the document promises a JSON body under this status."""
@@ -163,7 +182,8 @@ class Find:
     `given` maps a parameter or body field of the operation to the column or setting that fills it. `records` is where
     the records stand in the answer. `match` maps a field of such a record to the column or setting that it must equal
     exactly. `present` and `absent` are conditions on the answer that prove one or the other; empty: nothing proves it.
-    `record_id` is the field of the record that holds its ID. `page` names the fields of limit and offset, if any.
+    `record_id` is the field of the record that holds its ID. `ignore` names fields that must not be compared with what
+    was sent. `page` names the fields of `limit` and `offset` and the page's `size`, if any.
     """
 
     operation: Operation
@@ -174,6 +194,7 @@ class Find:
     present: Mapping[str, Any] = field(default_factory=dict)
     absent: Mapping[str, Any] = field(default_factory=dict)
     page: Mapping[str, Any] = field(default_factory=dict)
+    ignore: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,9 @@ def write_result(job: Job, journal: Journal, run: Run, found: Recognised, report
             report.notes.append(f"{assigned.sheet.name}: {assigned.resource.note}")
     report.remarks = list(found.remarks)
     sheets = [result_sheet(assigned, frames(assigned)) for assigned in found.assigned]
+    # Rows that are in the file no more are accounted for, too.
+    here = {assigned.sheet.name for assigned in found.assigned}
+    sheets += [_statuses(journal, run, sheet, report) for sheet in journal.sheets(run.id) if sheet not in here]
     _write(journal, run, sheets, report, job.result or result_path(job.file, journal.run(run.id).result))
 
 

@@ -1,32 +1,86 @@
 """Resource → pandera DataFrameSchema: every rule of a sheet, as checks on whole columns."""
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jsonschema_rs
 import pandas as pd
 import pandera.pandas as pa
 
-from bulkload.models import Severity
+from bulkload.errors import UnusableDocument
+from bulkload.models import MASK, Severity
 from bulkload.resource import Column, JsonSchema, Resource, Rule
+from bulkload.wording import FORMATS, choices, value_text
 
 # The pandas type of a column's cells; a list column holds Python lists.
 DTYPES = {"string": "str", "integer": "Int64", "number": "Float64", "boolean": "boolean"}
+REQUIRED = "Required, but empty. Fill it in."
 
-Frame = pd.DataFrame
 Mask = pd.Series  # of bool, on the frame's index
+
+# Whole numbers up to this are the same as a float.
+_EXACT = 2**53
+# What a path can't hold as one of its segments, however it is quoted: clients and servers take such segments out.
+_NO_SEGMENT = re.compile(r"\.{1,2}|.*[\x00-\x1f\x7f-\x9f].*", re.DOTALL)
+# Words of JSON Schema that look at fields which they don't name.
+_SWEEPING = frozenset(
+    {"minProperties", "maxProperties", "patternProperties", "propertyNames", "additionalProperties",
+     "unevaluatedProperties", "$ref"}
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class RowCheck:
+    """A check between columns: `columns` are those that it looks at, `marked` is where a row that fails it is told."""
+
+    check: pa.Check
+    columns: tuple[Column, ...]
+    marked: Column | None
+    severity: Severity = Severity.ERROR
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """Columns whose values no two rows that create (or no two that update) may share, or should not (a warning).
+
+    `scope` are those that say under which tenant; a row with nothing in the others, its `own`, has no key.
+    """
+
+    own: tuple[Column, ...]
+    scope: tuple[Column, ...]
+    updates: bool = False
+    severity: Severity = Severity.ERROR
+    whole_row: bool = False
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """All that makes two rows the same."""
+        return (*self.own, *self.scope)
+
+    @property
+    def says(self) -> str:
+        """What is wrong with a row that repeats one."""
+        if self.whole_row:
+            return "An earlier row is the same."
+        return f"An earlier row has the same {' and '.join(column.title for column in self.columns)}."
 
 
 def build(resource: Resource) -> pa.DataFrameSchema:
     """The pandera schema of a resource's typed sheet: one column per `Column`, by name; blank cells are NA.
 
-    Checks on columns are named by their JSON Schema keyword; checks on the frame are rules between columns. A list
-    column is of dtype object and holds lists. Warnings are not in it: `rule_checks` gives those.
+    Checks on columns are named by their JSON Schema keyword, checks on the frame are what holds between columns and
+    between rows. A list column is of dtype object and holds lists. Warnings are not in it: `row_checks` gives those
+    too. Raises UnusableDocument for a pattern or rule that can't be understood.
     """
+    unique = (key for key in keys(resource) if key.severity is Severity.ERROR)
     return pa.DataFrameSchema(
         {column.name: _column(resource, column) for column in resource.columns},
-        checks=[*_required_to_create(resource), *(check for _, check in rule_checks(resource, Severity.ERROR))],
-        unique=list(resource.key) or None,
+        checks=[
+            *(one.check for one in row_checks(resource) if one.severity is Severity.ERROR),
+            *(_unique(resource, key) for key in unique),
+        ],
         name=resource.full_name,
         title=resource.title,
         description=resource.description or None,
@@ -35,9 +89,12 @@ def build(resource: Resource) -> pa.DataFrameSchema:
 
 
 def _column(resource: Resource, column: Column) -> pa.Column:
+    of_values = value_checks(column)
+    if column.many:
+        of_values = [pa.Check(_for_each(check), name=check.name, error=check.error) for check in of_values]
     return pa.Column(
         object if column.many else DTYPES[column.type],
-        checks=list(column_checks(column)),
+        checks=[*list_checks(column), *of_values],
         nullable=not always_required(resource, column),
         name=column.name,
         title=column.title,
@@ -46,178 +103,251 @@ def _column(resource: Resource, column: Column) -> pa.Column:
 
 
 def always_required(resource: Resource, column: Column) -> bool:
-    """Whether every row must fill the column, one that updates a record too."""
-    return column.required and (resource.update is None or column.name in resource.update.required)
+    """Whether every row must fill the column, one that creates a record as well as one that updates it."""
+    return column.required and _required_to_update(resource, column)
 
 
-def _required_to_create(resource: Resource) -> Iterator[pa.Check]:
-    id_column = resource.id_column
-    for column in resource.columns:
-        if column.required and id_column and not always_required(resource, column):
-            yield pa.Check(
-                lambda frame, name=column.name: frame[id_column.name].notna() | frame[name].notna(),
-                name=f"required to create: {column.name}",
-                ignore_na=False,
-            )
+def _required_to_update(resource: Resource, column: Column) -> bool:
+    if resource.update is None or column.place != "body":
+        return column.required
+    return column.name in resource.update.required
 
 
-def column_checks(column: Column) -> Iterator[pa.Check]:
-    """The checks of one column's filled-in cells, named by JSON Schema keyword; `error` is what a person reads."""
-    if not column.many:
-        yield from value_checks(column)
-        return
-    if column.min_items:
-        yield pa.Check(
-            lambda lists: lists.map(len) >= column.min_items,
-            name="minItems",
-            error=f"has fewer than {column.min_items} values",
-        )
-    if column.max_items is not None:
-        yield pa.Check(
-            lambda lists: lists.map(len) <= column.max_items,
-            name="maxItems",
-            error=f"has more than {column.max_items} values. Take some out",
-        )
-    for check in value_checks(column):
-        yield pa.Check(_for_each(check), name=check.name, error=check.error)
+# Columns
 
 
-def _for_each(check: pa.Check) -> Callable[[Mask], Mask]:
-    """The check of one value as a check of lists: every member must pass. An empty list passes."""
+def list_checks(column: Column) -> list[pa.Check]:
+    """The checks of the length of a list column's lists; `error` is what a person reads after the cell's text."""
+    checks = []
+    if column.many and column.min_items:
+        few = column.min_items
+        says = f"has fewer than {few} values. Add what is missing."
+        checks.append(pa.Check(lambda lists: lists.map(len) >= few, name="minItems", error=says))
+    if column.many and column.max_items is not None:
+        most = column.max_items
+        says = f"has more than {most} values. Take some out."
+        checks.append(pa.Check(lambda lists: lists.map(len) <= most, name="maxItems", error=says))
+    return checks
+
+
+def value_checks(column: Column) -> list[pa.Check]:
+    """The checks of a column's single values, the members of its lists, from the keywords of their JSON Schema."""
+    schema = column.schema
+    checks = [
+        pa.Check(holds, name=word, error=f"{says.format(schema[word])}.", bound=schema[word])
+        for word, (holds, says) in _BOUNDS.items()
+        if word in schema
+    ]
+    if column.enum:
+        says = f"is not one of {', '.join(choices(column))}."
+        checks.append(pa.Check.isin(list(column.enum), name="enum", error=says))
+    for word, says in (("pattern", _pattern_words(column)), ("format", _format_words(column))):
+        if word in schema:
+            checks.append(pa.Check(_by_json_schema(column, word), name=word, error=says))
+    if "multipleOf" in schema:
+        says = f"is not a multiple of {schema['multipleOf']}. Type one that is."
+        checks.append(pa.Check(_by_json_schema(column, "multipleOf"), name="multipleOf", error=says))
+    if column.place == "path":
+        checks.append(pa.Check(_fits_a_path, name="path", error="can't stand in a web address. Type the ID as it is."))
+    return checks
+
+
+_BOUNDS: Mapping[str, tuple[Callable[[pd.Series, Any], Mask], str]] = {
+    "minLength": (lambda text, bound: text.str.len() >= bound, "has fewer than {} characters. Type the whole text"),
+    "maxLength": (lambda text, bound: text.str.len() <= bound, "has more than {} characters. Shorten it"),
+    "minimum": (lambda numbers, bound: numbers >= bound, "is too small: {} or more is wanted"),
+    "maximum": (lambda numbers, bound: numbers <= bound, "is too large: {} or less is wanted"),
+    "exclusiveMinimum": (lambda numbers, bound: numbers > bound, "is too small: more than {} is wanted"),
+    "exclusiveMaximum": (lambda numbers, bound: numbers < bound, "is too large: less than {} is wanted"),
+}
+
+
+def _pattern_words(column: Column) -> str:
+    if column.examples:
+        return f"doesn't have the right form. Write it like {_example(column)}."
+    return f"doesn't have the right form, which is {column.schema.get('pattern')}"
+
+
+def _format_words(column: Column) -> str:
+    form = str(column.schema.get("format"))
+    if form in FORMATS:
+        return f"is not {FORMATS[form]}."
+    return f"is not a valid {form}. Write it like {_example(column)}." if column.examples else f"is not a valid {form}."
+
+
+def _example(column: Column) -> str:
+    """The document's first example of a single value."""
+    example = column.examples[0]
+    return value_text(column, example[0] if column.many and isinstance(example, list) and example else example)
+
+
+def _fits_a_path(text: pd.Series) -> Mask:
+    return ~text.astype(object).map(lambda value: bool(_NO_SEGMENT.fullmatch(value))).astype(bool)
+
+
+def _by_json_schema(column: Column, word: str) -> Callable[[pd.Series], Mask]:
+    """A check by the same validator that later checks the body, so that `$` and `\\d` mean the same in both."""
+    judge = validator({word: column.schema[word]}, f'the {word} of "{column.name}"')
+
+    def holds(values: pd.Series) -> Mask:
+        return pd.Series([judge.is_valid(value) for value in plain(values)], index=values.index, dtype=bool)
+
+    return holds
+
+
+def validator(schema: JsonSchema, what: str) -> jsonschema_rs.Draft202012Validator:
+    """A validator that fetches nothing. Raises UnusableDocument, naming `what`, for a schema that is none."""
+    try:
+        return jsonschema_rs.Draft202012Validator(dict(schema), validate_formats=True, offline=True, mask=MASK)
+    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError) as error:
+        raise UnusableDocument(f"{what} can't be understood: {error.args[0]}. Correct the OpenAPI document.") from error
+
+
+def _for_each(check: pa.Check) -> Callable[[pd.Series], Mask]:
+    """The check of a single value as a check of lists: every member must pass. An empty list passes."""
 
     def every(lists: pd.Series) -> Mask:
-        members = lists.explode().dropna().infer_objects()
-        passed = passes(check, members).groupby(level=0).all()
+        passed = passes(check, members(lists)).groupby(level=0).all()
         return passed.reindex(lists.index, fill_value=True)
 
     return every
 
 
-def value_checks(column: Column) -> Iterator[pa.Check]:
-    """The checks of single values of a column, from the keywords of its JSON Schema."""
-    schema = column.schema
-    if column.enum:
-        yield pa.Check.isin(list(column.enum), name="enum", error=f"is not one of {choices(column)}")
-    if schema.get("minLength"):
-        few = schema["minLength"]
-        error = "is empty" if few == 1 else f"has fewer than {few} characters"
-        yield pa.Check(lambda text: text.str.len() >= few, name="minLength", error=error)
-    if "maxLength" in schema:
-        most = schema["maxLength"]
-        error = f"has more than {most} characters. Shorten it"
-        yield pa.Check(lambda text: text.str.len() <= most, name="maxLength", error=error)
-    for word, make, says in (
-        ("minimum", pa.Check.ge, "is less than"),
-        ("maximum", pa.Check.le, "is more than"),
-        ("exclusiveMinimum", pa.Check.gt, "is not more than"),
-        ("exclusiveMaximum", pa.Check.lt, "is not less than"),
-    ):
-        if word in schema:
-            yield make(schema[word], name=word, error=f"{says} {schema[word]}")
-    for word, says in (
-        ("pattern", _pattern_words(column)),
-        ("format", f"is not a valid {schema.get('format')}{_for_example(column)}"),
-        ("multipleOf", f"is not a multiple of {schema.get('multipleOf')}"),
-    ):
-        if word in schema:
-            yield pa.Check(_by_json_schema({word: schema[word]}), name=word, error=says)
+def members(lists: pd.Series) -> pd.Series:
+    """The members of the lists of a column, each with the row of its list."""
+    return lists.explode().dropna().infer_objects()
 
 
-def _pattern_words(column: Column) -> str:
-    return f"doesn't have the form wanted ({column.schema.get('pattern')}){_for_example(column)}"
-
-
-def _for_example(column: Column) -> str:
-    return f"; write it like {column.examples[0]}" if column.examples and not column.secret else ""
-
-
-def choices(column: Column) -> str:
-    """The values allowed, with their labels: `1 (skill queue), 3 (IVR)`."""
-    return ", ".join(_labelled(str(value), column.labels) for value in column.enum)
-
-
-def _labelled(code: str, labels: Mapping[str, str]) -> str:
-    return f"{code} ({labels[code]})" if code in labels else code
-
-
-def _by_json_schema(schema: JsonSchema) -> Callable[[pd.Series], Mask]:
-    """A check by the same validator that later checks the body, so that `$` and `\\d` mean the same in both."""
-    validator = jsonschema_rs.Draft202012Validator(dict(schema), validate_formats=True)
-
-    def holds(values: pd.Series) -> Mask:
-        plain = values.astype(object)
-        return pd.Series([validator.is_valid(value) for value in plain], index=values.index, dtype=bool)
-
-    return holds
-
-
-def passes(check: pa.Check, values: pd.Series) -> Mask:
-    """True where a filled-in value passes the check. NA is not to be among the values."""
+def passes(check: pa.Check, values: pd.Series | pd.DataFrame) -> Mask:
+    """True where a value, or a row of a frame, passes the check. NA is not to be among the values of a column."""
     if values.empty:
         return pd.Series(True, index=values.index, dtype=bool)
     passed: Mask = check(values).check_output.astype(bool)
     return passed
 
 
-def frame_passes(check: pa.Check, frame: Frame) -> Mask:
-    """True where a row passes a check between columns."""
-    passed: Mask = check(frame).check_output.astype(bool)
-    return passed
+# Rows
 
 
-def rule_checks(resource: Resource, severity: Severity) -> list[tuple[Rule, pa.Check]]:
-    """The relations between columns that can be said of columns, each with its check on a typed frame.
-
-    Left to the check of the finished body: relations with fields that are no columns, and references.
-    """
-    checks = []
-    for position, rule in enumerate(resource.rules):
-        if rule.severity is severity and _sayable(resource, rule.when) and _sayable(resource, rule.then):
-            name = f"{severity} rule {position}"
-            checks.append((rule, pa.Check(_implies(rule), name=name, error=rule.message or None, ignore_na=False)))
+def row_checks(resource: Resource) -> list[RowCheck]:
+    """What holds between the columns of a row: what creating or updating requires, and the document's rules."""
+    checks = list(_required_checks(resource))
+    for rule in resource.rules:
+        needed = rule.then.get("required", ()) if isinstance(rule.then, Mapping) else ()
+        if needed and len(rule.then) == 1:  # so that the very cell is marked
+            checks += [_rule_check(resource, replace(rule, then={"required": [name]})) for name in needed]
+        else:
+            checks.append(_rule_check(resource, rule))
     return checks
 
 
-def _implies(rule: Rule) -> Callable[[Frame], Mask]:
-    return lambda frame: ~_holds(rule.when, frame) | _holds(rule.then, frame)
+def _required_checks(resource: Resource) -> Iterator[RowCheck]:
+    id_column = resource.id_column
+    for column in resource.columns:
+        update = _required_to_update(resource, column)
+        if id_column and column.required != update:
+            yield RowCheck(_filled_if(column, id_column, updates=update), (column, id_column), column)
 
 
-_SAYABLE = {"required", "properties", "not", "allOf", "anyOf"}
+def _filled_if(column: Column, id_column: Column, *, updates: bool) -> pa.Check:
+    return pa.Check(
+        lambda frame: (frame[id_column.name].notna() != updates) | frame[column.name].notna(),
+        name="required",
+        error=REQUIRED,
+        ignore_na=False,
+    )
 
 
-def _sayable(resource: Resource, schema: Any) -> bool:
-    if isinstance(schema, bool):
-        return True
-    names = {column.name for column in resource.columns if column.place == "body"}
-    words = {word for word in schema if word not in ("description", "title", "$comment", "type")}
-    if words - _SAYABLE or not names.issuperset(rule_names(schema)) or "$ref" in str(schema):
-        return False
-    parts = [*schema.get("allOf", ()), *schema.get("anyOf", ()), *([schema["not"]] if "not" in schema else ())]
-    return all(_sayable(resource, part) for part in parts)
+def _rule_check(resource: Resource, rule: Rule) -> RowCheck:
+    """A rule, held against the part of a row's body that it speaks of."""
+    of_body = {column.name: column for column in resource.columns if column.place == "body"}
+    words = list(_words([rule.then, rule.when]))
+    named = [of_body[word] for word in dict.fromkeys(words) if word in of_body]
+    part = tuple(of_body.values()) if _SWEEPING.intersection(words) else tuple(named)
+    marked = named[0] if named else None
+    holder = replace(resource, columns=part)
+    referred = {key: value for key, value in (resource.create.body or {}).items() if key != "allOf"}
+    relation = {**referred, "if": rule.when, "then": rule.then}
+    judge = validator(relation, f"a rule of {resource.full_name}")
+
+    def holds(frame: pd.DataFrame) -> Mask:
+        rows = records(frame[[column.name for column in part]])
+        return pd.Series([judge.is_valid(holder.body(row)) for row in rows], index=frame.index, dtype=bool)
+
+    says = rule.message or _relation_words(rule, marked, named)
+    return RowCheck(pa.Check(holds, name="rule", error=says, ignore_na=False), part, marked, rule.severity)
 
 
-def rule_names(schema: Any) -> list[str]:
-    """The fields that a relation speaks of, at its top level."""
-    if isinstance(schema, bool):
-        return []
-    return list(dict.fromkeys([*schema.get("required", ()), *schema.get("properties", {})]))
+def _words(node: Any) -> Iterator[str]:
+    """Every key and every text of a schema: the names of fields are among them."""
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            yield key
+            yield from _words(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _words(value)
+    elif isinstance(node, str):
+        yield node
 
 
-def _holds(schema: Any, frame: Frame) -> Mask:
-    """True where the body that a row makes satisfies the schema; as in JSON Schema, a missing field satisfies all."""
-    if isinstance(schema, bool):
-        return pd.Series(schema, index=frame.index, dtype=bool)
-    mask = pd.Series(True, index=frame.index, dtype=bool)
-    for name in schema.get("required", ()):
-        mask &= frame[name].notna()
-    for name, value_schema in schema.get("properties", {}).items():
-        filled = frame[name].dropna()
-        mask &= _by_json_schema(value_schema)(filled).reindex(frame.index, fill_value=True)
-    for part in schema.get("allOf", ()):
-        mask &= _holds(part, frame)
-    if "anyOf" in schema:
-        options = [_holds(part, frame) for part in schema["anyOf"]]
-        mask &= pd.concat(options, axis=1).any(axis=1)
-    if "not" in schema:
-        mask &= ~_holds(schema["not"], frame)
-    return mask
+def _relation_words(rule: Rule, marked: Column | None, named: Sequence[Column]) -> str:
+    """What a rule says for which the document has no words."""
+    others = " and ".join(f"«{column.title}»" for column in named if column is not marked)
+    if marked and others and isinstance(rule.then, Mapping) and "required" in rule.then:
+        return f"Needed because of what stands in {others}. Fill it in."
+    if others:
+        return f"This doesn't go together with what stands in {others}. Change one of them."
+    return "The API refuses this value. Change it."
+
+
+def keys(resource: Resource) -> tuple[Key, ...]:
+    """What no two rows may share, or should not: the record that they update, the natural key, else all they say."""
+    id_column = resource.id_column
+    scope = tuple(column for column in resource.columns if column.place == "path" and column is not id_column)
+    found = [Key((id_column,), scope, updates=True)] if id_column else []
+    if names := resource.key or resource.alike:
+        own = tuple(resource.column(name) for name in names)
+        severity = Severity.ERROR if resource.key else Severity.WARNING
+        return (*found, Key(own, scope, severity=severity))
+    body = tuple(column for column in resource.columns if column.place == "body")
+    return (*found, Key(body, scope, severity=Severity.WARNING, whole_row=True))
+
+
+def identities(resource: Resource, key: Key, frame: pd.DataFrame) -> pd.Series:
+    """The values of a key as one text, by row: of the rows alone that it is of, and that have a part of it."""
+    id_column = resource.id_column
+    chosen = frame[[column.name for column in key.own]].notna().any(axis=1)
+    if id_column is not None:
+        chosen &= frame[id_column.name].notna() == key.updates
+    columns = [plain(frame.loc[chosen, column.name]) for column in key.columns]
+    texts = [repr(values) for values in zip(*columns, strict=True)]
+    return pd.Series(texts, index=frame.index[chosen], dtype=object)
+
+
+def _unique(resource: Resource, key: Key) -> pa.Check:
+    def unlike(frame: pd.DataFrame) -> Mask:
+        return ~identities(resource, key, frame).duplicated().reindex(frame.index, fill_value=False)
+
+    return pa.Check(unlike, name="unique", error=key.says, ignore_na=False)
+
+
+# Cells as Python's own values
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a typed frame as Python's own values by column name, blanks left out."""
+    rows: list[dict[str, Any]] = [{} for _ in range(len(frame))]
+    for name in frame.columns:
+        for row, value in zip(rows, plain(frame[name]), strict=True):
+            if value is not None:
+                row[name] = value
+    return rows
+
+
+def plain(values: pd.Series) -> list[Any]:
+    """The cells as Python's own values, None where blank; a whole number stays one in a column of numbers."""
+    cells = values.astype(object).where(values.notna(), None).tolist()
+    if values.dtype != DTYPES["number"]:
+        return cells
+    return [int(cell) if cell is not None and cell.is_integer() and abs(cell) <= _EXACT else cell for cell in cells]

@@ -4,37 +4,36 @@ A row whose answer was lost is never sent again here. Retries happen only where 
 """
 
 import asyncio
-import contextlib
 import json
 import logging
-import queue
-import random
-import threading
-import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
-
-from pyrate_limiter import Limiter
-from pyrate_limiter import Rate as LimiterRate
 
 from bulkload.answer import Meaning, Verdict, judge
 from bulkload.auth import Signed
-from bulkload.errors import BulkloadError, DiskError
+from bulkload.errors import DiskError, SettingsError, SignInError, UnusableFile
 from bulkload.journal import Journal
 from bulkload.models import Outcome, Reply, Request, Status
+from bulkload.pace import PATIENCE, REAL, Clock, Pace
+from bulkload.recorder import Recorder
 from bulkload.redact import redact
 from bulkload.resource import Operation, Rate
+from bulkload.threads import aside, stream
 
 log = logging.getLogger(__name__)
 
 TRIES = 3
 INTERRUPTED = "Interrupted."
-# The waits that an API may ask for before a run stops and says when to go on, in seconds.
-LONGEST_STANDSTILL = 15 * 60.0
-# So many rows in a row without the API doing anything, or refusing access, and the run stops.
-PATIENCE = 20
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 20.0
+# Seconds that the rows in flight have to come to their end once the run was told to stop.
+LAST_CHANCE = 30.0
+_LONGEST_MESSAGE = 500
+# A shorter secret may stand in an ID by chance, and the ID must stay what it is.
+_SHORTEST_SECRET_IN_ID = 8
+# What keeps further rows from being sent, but says nothing against those that were.
+_REASONS = (SignInError, SettingsError, UnusableFile)
 
 
 class Wire(Protocol):
@@ -72,17 +71,35 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How fast: requests per time, and how many at once. `stop_after` rejected rows stop the run; 0: never."""
+    """How fast: requests per time, and how many at once. `limit` rows are sent at most; None: all.
+
+    `stop_after` rejected rows stop the run; 0: never. `wait_for_api` are the seconds that an API may be down before the
+    run stops. `renew_on` are the statuses that may mean an old token.
+    """
 
     rate: Rate
     concurrency: int
     limit: int | None = None
     stop_after: int = 0
     renew_on: frozenset[int] = frozenset({401})
+    wait_for_api: float = 600.0
+
+
+@dataclass(slots=True)
+class _Row:
+    """A row on its way: how often it was sent, how many tries failed, how often its token was refused in a row."""
+
+    outgoing: Outgoing
+    attempts: int = 0
+    failures: int = 0
+    refusals: int = 0
 
 
 class Sender:
-    """Sends the rows of one run to one connection. `stopped` says why it stopped before the last row, if it did."""
+    """Sends the rows of one run to one connection; made for a single sending.
+
+    `told` hears, in the sending's own thread, what a person should know while nothing moves.
+    """
 
     def __init__(
         self,
@@ -90,32 +107,36 @@ class Sender:
         journal: Journal,
         limits: Limits,
         *,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        jitter: Callable[[float, float], float] = random.uniform,
+        told: Callable[[str], None] = log.info,
+        clock: Clock = REAL,
     ) -> None:
-        self.stopped = ""
         self._run = run
-        self._journal = journal
         self._limits = limits
         self._clock = clock
-        self._sleep = sleep
-        self._jitter = jitter
-        self._limiter = Limiter(LimiterRate(limits.rate.count, round(limits.rate.seconds * 1000)))
-        self._recorder = _Recorder(run, journal)
-        self._not_before = 0.0
-        self._standstill = 0.0
-        self._taken = 0
-        self._rejected = 0
-        self._unreached = 0
-        self._no_access = 0
-        self._answered = 0
-        self._not_found = 0
-        self._trouble: BulkloadError | None = None
+        self._pace = Pace(limits.rate, limits.wait_for_api, clock, told)
+        self._recorder = Recorder(run, journal)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._asked = asyncio.Event()
+        self._sending: asyncio.Future[list[None]]
+        self._abandoned = False
+        self._trouble: Exception | None = None
+        self._worked = 0
+        self._taken = self._answered = self._rejected = self._not_found = self._no_access = 0
+
+    @property
+    def stopped(self) -> str:
+        """Why the sending stopped before its last row, "" if it did not."""
+        return self._pace.stopped
 
     def stop(self, why: str) -> None:
-        """Send no further row; those in flight come to their end."""
-        self.stopped = self.stopped or why
+        """Send no further row; those in flight have LAST_CHANCE seconds to end. May be called from any thread."""
+        self._pace.stopped = self._pace.stopped or why
+        self._call(self._asked.set)
+        self._call(self._pace.wake)
+
+    def abandon(self) -> None:
+        """Leave the rows in flight as they are, which is unknown. May be called from any thread."""
+        self._call(self._abandon)
 
     async def send(
         self, batches: Iterator[Sequence[Outgoing]], wire: Wire, signer: Signer, tell: Callable[[Outcome], None]
@@ -125,152 +146,177 @@ class Sender:
         The batches are read in a thread, so that answers are not kept waiting. Raises DiskError, and whatever kept the
         very first rows from being sent: SignInError, SettingsError, UnusableFile. Later it is a reason to stop.
         """
+        self._loop = asyncio.get_running_loop()
         feed = _Feed(batches)
-        async with asyncio.TaskGroup() as group:
-            for _ in range(self._limits.concurrency):
-                group.create_task(self._work(feed, wire, signer, tell))
-        if self._trouble and (isinstance(self._trouble, DiskError) or not self._answered):
+        self._sending = asyncio.gather(*(self._work(feed, wire, signer, tell) for _ in range(self._limits.concurrency)))
+        patience = asyncio.create_task(self._lose_patience())
+        try:
+            await self._sending
+        except asyncio.CancelledError:
+            if not self._abandoned:
+                raise
+        finally:
+            patience.cancel()
+        if self._trouble and not (self._answered and isinstance(self._trouble, _REASONS)):
             raise self._trouble
-        if not self.stopped and self._answered and self._answered == self._not_found:
-            self.stop(_NOT_FOUND)
+        if self._answered and self._answered == self._not_found:
+            self._pace.stop(_NOT_FOUND)
+
+    def _call(self, what: Callable[[], object]) -> None:
+        """Call in the sending's thread. Before it began or after it ended there is nothing to tell."""
+        if self._loop:
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(what)
+
+    def _abandon(self) -> None:
+        self._abandoned = True
+        self._sending.cancel()
+
+    async def _lose_patience(self) -> None:
+        await self._asked.wait()
+        await self._clock.sleep(LAST_CHANCE)
+        self._abandon()
 
     async def _work(self, feed: "_Feed", wire: Wire, signer: Signer, tell: Callable[[Outcome], None]) -> None:
         while not self.stopped and (self._limits.limit is None or self._taken < self._limits.limit):
             self._taken += 1
             try:
                 outgoing = await feed.next()
-                outcome = await self._send_row(outgoing, wire, signer) if outgoing else None
-            except BulkloadError as trouble:
+                outcome = await self._send_row(_Row(outgoing), wire, signer) if outgoing else None
+                if outcome is None:
+                    return
+                tell(outcome)
+            except Exception as trouble:
                 # The other workers bring their rows to an end and find the run stopped.
-                self._trouble = self._trouble or trouble
-                self.stop(str(trouble))
+                self._give_in(trouble)
                 return
-            if outgoing is None or outcome is None:
-                return
-            self._watch(outcome, outgoing)
-            tell(outcome)
+
+    def _give_in(self, trouble: Exception) -> None:
+        # What keeps a stopped run from going on is no news: Ctrl-C reaches whoever reads the file, too.
+        if not (self.stopped and isinstance(trouble, _REASONS)):
+            self._trouble = trouble if isinstance(trouble, DiskError) else self._trouble or trouble
+            self._pace.stop(str(trouble))
 
     # One row
 
-    async def _send_row(self, outgoing: Outgoing, wire: Wire, signer: Signer) -> Outcome | None:
+    async def _send_row(self, row: _Row, wire: Wire, signer: Signer) -> Outcome | None:
         """Send one row until there is an outcome; None if the run stopped before the row went out."""
-        tries, renewed, attempts = 0, False, 0
-        while True:
-            await self._turn()
-            if self.stopped:
-                return None
-            signed = await signer.sign(outgoing.operation)
-            await self._recorder.intend(outgoing.request)
-            attempts += 1
-            reply = await self._exchange(outgoing.request, signed, wire)
-            verdict = judge(outgoing.operation, reply, self._limits.renew_on)
-            self._log(outgoing.request, verdict, signer)
-            if verdict.meaning is Meaning.CREDENTIALS and not renewed:
-                await self._put_back(outgoing, verdict, attempts, signer)
-                renewed = True
-                if await signer.renew(signed.generation):
-                    continue
-            if verdict.meaning is Meaning.NOT_PROCESSED:
-                asked = verdict.wait is not None
-                tries += not asked
-                if tries < TRIES and not self.stopped:
-                    await self._put_back(outgoing, verdict, attempts, signer)
-                    await self._pause(verdict, tries)
-                    continue
-            outcome = self._outcome(outgoing, verdict, attempts, signer)
-            await self._recorder.record(outcome)
-            return outcome
-
-    async def _exchange(self, request: Request, signed: Signed, wire: Wire) -> Reply:
+        request, operation = row.outgoing.request, row.outgoing.operation
         body = None if request.body is None else json.dumps(request.body, ensure_ascii=False).encode()
-        return await wire.send(
-            request.method,
-            request.path,
-            query=[*request.query, *signed.query],
-            headers={**request.headers, **signed.headers},
-            body=body,
-        )
+        verdict = Verdict(Meaning.NOT_PROCESSED)
+        while signed := await self._pace.turn(partial(signer.sign, operation), retry=row.failures > 0):
+            await self._recorder.intend(request)
+            if self._pace.shut:
+                # While the intent was written, somebody learned that nothing may go out: not a byte has.
+                await self._put_back(row, verdict)
+                continue
+            row.attempts += 1
+            reply = await wire.send(
+                request.method,
+                request.path,
+                query=[*request.query, *signed.query],
+                headers={**request.headers, **signed.headers},
+                body=body,
+            )
+            verdict = self._judge(row.outgoing, reply, signer)
+            self._pace.hear(verdict)
+            if not await self._once_more(row, verdict, signed, signer):
+                outcome = self._outcome(row, verdict, _STATUS[verdict.meaning])
+                await self._recorder.record(outcome)
+                self._watch(verdict, outcome, request.action)
+                return outcome
+        return None
 
-    async def _turn(self) -> None:
-        """Wait until a request may go out: no wait that the API asked for is running, and the rate has room."""
-        while True:
-            while not self.stopped and (rest := self._not_before - self._clock()) > 0:
-                await self._sleep(min(rest, 1.0))
-            if self.stopped:
-                return
-            await self._limiter.try_acquire_async(self._run)
-            if self._not_before <= self._clock():
-                return
-
-    async def _pause(self, verdict: Verdict, tries: int) -> None:
-        """Wait before the next try: for everyone where the API said how long, else for this row alone."""
-        if verdict.wait is None:
-            longest = min(_FIRST_PAUSE * 2 ** (tries - 1), _LONGEST_PAUSE)
-            await self._sleep(self._jitter(0, longest))
-            return
-        until = self._clock() + verdict.wait
-        if until <= self._not_before:
-            return
-        self._standstill += until - max(self._not_before, self._clock())
-        self._not_before = until
-        if self._standstill > LONGEST_STANDSTILL:
-            minutes = round(verdict.wait / 60)
-            self.stop(f"The API asks to wait {minutes} minutes more. Go on after that.")
-
-    async def _put_back(self, outgoing: Outgoing, verdict: Verdict, attempts: int, signer: Signer) -> None:
-        """The API did nothing with this try: the journal must not call the row in flight while it waits."""
-        outcome = self._outcome(outgoing, verdict, attempts, signer)
-        await self._recorder.record(replace(outcome, status=Status.NOT_SENT))
-
-    def _outcome(self, outgoing: Outgoing, verdict: Verdict, attempts: int, signer: Signer) -> Outcome:
+    def _judge(self, outgoing: Outgoing, reply: Reply, signer: Signer) -> Verdict:
+        """What the reply means, in words that are fit to be written and shown."""
         request = outgoing.request
-        status = _STATUS[verdict.meaning]
-        if status is Status.CREATED and request.action == "update":
-            status = Status.UPDATED
+        verdict = judge(outgoing.operation, reply, self._limits.renew_on, self._clock.now)
         secrets = signer.secrets().union(request.secrets)
-        done = status in (Status.CREATED, Status.UPDATED)
+        in_id = {secret for secret in secrets if len(secret) >= _SHORTEST_SECRET_IN_ID or secret == verdict.id}
+        verdict = replace(
+            verdict,
+            id=redact(verdict.id, in_id),
+            message=_shown(verdict.message, secrets),
+            note=_shown(verdict.note, secrets),
+            request_id=_shown(verdict.request_id, secrets),
+        )
+        if log.isEnabledFor(logging.DEBUG):
+            path = redact(request.path, secrets)
+            said = f"{verdict.meaning} ({verdict.status or '-'}, {verdict.message})"
+            log.debug("%s row %d: %s %s: %s", request.sheet, request.row, request.method, path, said)
+        return verdict
+
+    async def _once_more(self, row: _Row, verdict: Verdict, signed: Signed, signer: Signer) -> bool:
+        """Whether the row is to be sent again; then what must come before that has been done."""
+        if verdict.meaning is Meaning.CREDENTIALS:
+            row.refusals += 1
+            # A token that served others has run out since; one that never did will not do so now.
+            most = TRIES if signed.generation <= self._worked else 2
+            if row.refusals >= most:
+                return False
+            await self._put_back(row, verdict)
+            return bool(self.stopped) or await signer.renew(signed.generation)
+        row.refusals = 0
+        if verdict.meaning is not Meaning.NOT_PROCESSED:
+            if verdict.meaning in (Meaning.DONE, Meaning.REFUSED):
+                self._worked = max(self._worked, signed.generation)
+            return False
+        # What the API asked for costs no tries, nor does trying whether it is up again.
+        costs = verdict.wait is None and not self._pace.down
+        row.failures += costs
+        if row.failures >= TRIES:
+            return False
+        await self._put_back(row, verdict)
+        if costs:
+            await self._pace.back_off(row.failures)
+        return True
+
+    async def _put_back(self, row: _Row, verdict: Verdict) -> None:
+        """The API did nothing with this try: the journal must not call the row in flight while it waits."""
+        await self._recorder.record(self._outcome(row, verdict, Status.NOT_SENT))
+
+    def _outcome(self, row: _Row, verdict: Verdict, status: Status) -> Outcome:
+        request, record = row.outgoing.request, row.outgoing.record
+        update = request.action == "update"
+        error = verdict.message
+        match status:
+            case Status.CREATED:
+                status, error = Status.UPDATED if update else status, ""
+            case Status.UNKNOWN:
+                error = f"{error.rstrip('.')}. It may {'have been done' if update else 'exist'}."
         return Outcome(
             sheet=request.sheet,
             row=request.row,
             status=status,
-            id=redact(outgoing.record or verdict.id, secrets),
-            error="" if done else redact(verdict.message, secrets),
-            note=redact(verdict.note, secrets) if done and not outgoing.record else "",
+            id=record or verdict.id,
+            error=error,
+            note="" if record else verdict.note,
             http_status=verdict.status,
-            attempts=attempts,
-            request_id=redact(verdict.request_id, secrets),
+            attempts=row.attempts,
+            request_id=verdict.request_id,
             run=self._run,
         )
 
-    def _log(self, request: Request, verdict: Verdict, signer: Signer) -> None:
-        message = redact(verdict.message, signer.secrets().union(request.secrets))
-        log.debug(
-            "%s row %d: %s %s: %s (%s, %s)",
-            request.sheet, request.row, request.method, request.path, verdict.meaning, verdict.status or "-", message,
-        )  # fmt: skip
-
     # The run
 
-    def _watch(self, outcome: Outcome, outgoing: Outgoing) -> None:
+    def _watch(self, verdict: Verdict, outcome: Outcome, action: str) -> None:
         """Stop the run where sending on would only repeat the same failure."""
-        status = outcome.http_status
-        self._rejected += outcome.status is Status.REJECTED
+        rejected = outcome.status is Status.REJECTED
         self._answered += 1
-        self._not_found += status == 404 and outgoing.request.action == "create"
-        self._unreached = self._unreached + 1 if outcome.status is Status.FAILED else 0
-        self._no_access = self._no_access + 1 if status in (402, 403, 407) else 0
-        if outcome.status is Status.FAILED and 300 <= status < 400:
-            self.stop(f"The API is not at this address: {outcome.error}. Correct base_url.")
-        elif outcome.status is Status.FAILED and status in self._limits.renew_on:
-            self.stop(f"The credentials are refused: {outcome.error}. Correct them.")
-        elif self._unreached >= PATIENCE:
-            self.stop(f"The API could not be reached for {PATIENCE} rows in a row: {outcome.error}.")
+        self._rejected += rejected
+        self._not_found += rejected and verdict.status == 404 and action == "create"
+        self._no_access = self._no_access + 1 if verdict.meaning is Meaning.NOT_ALLOWED else 0
+        said = verdict.message.rstrip(".")
+        if verdict.meaning is Meaning.WRONG_ADDRESS:
+            self._pace.stop(f"The API is not at this address: {said}. Correct base_url.")
+        elif verdict.meaning is Meaning.CREDENTIALS:
+            self._pace.stop(f"The credentials are refused: {said}. Correct them.")
         elif self._no_access >= PATIENCE:
-            self.stop(f"Access was refused for {PATIENCE} rows in a row: {outcome.error}. Correct the permissions.")
+            self._pace.stop(f"Access was refused for {PATIENCE} rows in a row: {said}. Correct the permissions.")
         elif self._answered == PATIENCE == self._not_found:
-            self.stop(_NOT_FOUND)
+            self._pace.stop(_NOT_FOUND)
         elif self._limits.stop_after and self._rejected >= self._limits.stop_after:
-            self.stop(f"{self._rejected} rows were rejected, as many as --stop-after allows.")
+            self._pace.stop(f"{self._rejected} rows were rejected, as many as --stop-after allows.")
 
 
 _NOT_FOUND = "The API answered «404 Not Found» to every row: base_url or a setting is wrong. Correct it."
@@ -286,6 +332,15 @@ _STATUS = {
 }
 
 
+def _shown(text: str, secrets: frozenset[str]) -> str:
+    """A text on one line of bearable length. Secrets go first: half a secret would not be found."""
+    if not text:
+        return ""
+    text = redact(text, secrets)
+    text = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return text if len(text) <= _LONGEST_MESSAGE else text[: _LONGEST_MESSAGE - 1] + "…"
+
+
 class _Feed:
     """Hands out the rows of batches one by one to many workers; the next batch is read in a thread."""
 
@@ -296,95 +351,23 @@ class _Feed:
 
     async def next(self) -> Outgoing | None:
         async with self._lock:
-            while True:
-                row = next(self._rows, None)
-                if row is not None:
-                    return row
-                batch = await asyncio.to_thread(next, self._batches, None)
+            while (row := next(self._rows, None)) is None:
+                batch = await aside(lambda: next(self._batches, None))
                 if batch is None:
                     return None
                 self._rows = iter(batch)
-
-
-class _Recorder:
-    """Commits intents and outcomes: those of all workers that wait at the same moment in one transaction."""
-
-    def __init__(self, run: str, journal: Journal) -> None:
-        self._run = run
-        self._journal = journal
-        self._intents: list[tuple[str, int]] = []
-        self._outcomes: list[Outcome] = []
-        self._committed: asyncio.Future[None] | None = None
-
-    async def intend(self, request: Request) -> None:
-        """Return once the journal durably says that this row is about to be sent. Raises DiskError."""
-        self._intents.append((request.sheet, request.row))
-        await self._commit()
-
-    async def record(self, outcome: Outcome) -> None:
-        """Return once the journal durably holds the outcome. Raises DiskError."""
-        self._outcomes.append(outcome)
-        await self._commit()
-
-    async def _commit(self) -> None:
-        if self._committed is None:
-            loop = asyncio.get_running_loop()
-            self._committed = loop.create_future()
-            loop.call_soon(self._write, self._committed)
-        await asyncio.shield(self._committed)
-
-    def _write(self, committed: "asyncio.Future[None]") -> None:
-        intents, outcomes = self._intents, self._outcomes
-        self._intents, self._outcomes, self._committed = [], [], None
-        try:
-            self._journal.write(self._run, intents, outcomes)
-        except BaseException as trouble:
-            committed.set_exception(trouble)
-        else:
-            committed.set_result(None)
+            return row
 
 
 def outcomes(start: Callable[[Callable[[Outcome], None]], Awaitable[None]], sender: Sender) -> Iterator[Outcome]:
-    """The outcomes of a sending, as they become known: the sending runs in a thread of its own.
+    """The outcomes of a sending, as they become known: it runs in a thread of its own.
 
-    The first Ctrl-C sends no further row and waits for those in flight; the second leaves at once.
+    The first Ctrl-C or SIGTERM sends no further row and waits for those in flight; the second leaves them and raises
+    KeyboardInterrupt. Whoever stops listening before the end waits for the rows in flight, too.
     """
-    done = object()
-    told: queue.SimpleQueue[object] = queue.SimpleQueue()
-    trouble: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            asyncio.run(_awaited(start(told.put)))
-        except BaseException as error:
-            trouble.append(error)
-        finally:
-            told.put(done)
-
-    thread = threading.Thread(target=work, name="sending", daemon=True)
-    thread.start()
-    try:
-        while (outcome := _next(told, sender)) is not done:
-            assert isinstance(outcome, Outcome)
-            yield outcome
-    except BaseException:
-        sender.stop("The import was given up.")
-        raise
-    thread.join()
-    if trouble:
-        raise trouble[0]
-
-
-async def _awaited(what: Awaitable[None]) -> None:
-    await what
-
-
-def _next(told: "queue.SimpleQueue[object]", sender: Sender) -> object:
-    while True:
-        with contextlib.suppress(queue.Empty):
-            try:
-                return told.get(timeout=0.1)
-            except KeyboardInterrupt:
-                if sender.stopped:
-                    raise
-                sender.stop(INTERRUPTED)
+    return stream(
+        start,
+        interrupted=partial(sender.stop, INTERRUPTED),
+        given_up=partial(sender.stop, "The import was given up."),
+        abandon=sender.abandon,
+    )

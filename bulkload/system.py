@@ -1,9 +1,15 @@
-"""What differs between operating systems: file modes, making a file durable, replacing one that is open elsewhere."""
+"""What differs between operating systems: file modes, durable files, replacing one that is open elsewhere, locks."""
 
+import errno
+import getpass
 import os
+import re
 import secrets
-from collections.abc import Callable
-from contextlib import suppress
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bulkload.errors import DiskError
@@ -12,16 +18,104 @@ _PRIVATE = 0o600
 _SHARED = 0o666  # less what the user's umask takes away
 # `NAME (2)` to `NAME (99)`; then somebody should tidy up.
 _NUMBERS = range(2, 100)
+# File systems whose files stand on another machine, as Linux calls them; `fuse.sshfs` and the like are told by a part.
+_SHARES = re.compile(
+    r"nfs\d?|cifs|smb\d?|smbfs|ncpfs|afs|ceph|lustre|gpfs|beegfs|ocfs2|gfs2|pvfs2|vboxsf|davfs"
+    r"|fuse\..*(sshfs|glusterfs|davfs|rclone|s3fs|smb|gvfs|vmhgfs|ceph).*"
+)
+_REMOTE_DRIVE = 4
+# Windows lets nobody read the bytes that are locked, so the lock lies behind the words.
+_LOCK_AT = 1 << 30
 
 
 def create_private(path: Path) -> None:
-    """Make an empty file, and its folder, that only its owner may read; one that is there stays as it is.
+    """Make an empty file, and its folder, that only its owner may read; one that holds something stays as it is.
 
     Windows knows no such modes: there the folder's own permissions hold. Raises OSError.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with suppress(FileExistsError):
+    try:
         _create(path, _PRIVATE)
+    except FileExistsError:
+        if path.is_file() and not path.stat().st_size:
+            path.chmod(_PRIVATE)
+
+
+def user_name(ask: Callable[[], str] = getpass.getuser) -> str:
+    """The signed-in user's name, or the number of one that has none, as in many a container."""
+    try:
+        return ask()
+    except (KeyError, OSError, ImportError):
+        return str(os.getuid()) if hasattr(os, "getuid") else "unknown"
+
+
+def network_share(path: Path, mounts: Path = Path("/proc/self/mounts")) -> str:
+    """The kind of network share that `path` stands on (`nfs4`), "" where it stands on none or nobody can tell.
+
+    Linux says it in its table of mounts, Windows by the kind of the drive. macOS has no such file: there "" is all.
+    """
+    if sys.platform == "win32":
+        import ctypes
+
+        remote = ctypes.windll.kernel32.GetDriveTypeW(path.resolve().anchor) == _REMOTE_DRIVE
+        return "network drive" if remote else ""
+    try:
+        table = mounts.read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return ""
+    kinds = {Path(_unescape(place)): kind for _, place, kind, *_ in map(str.split, table.splitlines())}
+    place = path.resolve()
+    kind = next((kinds[folder] for folder in (place, *place.parents) if folder in kinds), "")
+    return kind if _SHARES.fullmatch(kind) else ""
+
+
+@contextmanager
+def lock(path: Path, words: str) -> Iterator[None]:
+    """Hold the lock file `path`, with `words` in it that say who does. The system frees it when its holder dies.
+
+    Raises BlockingIOError whose `strerror` is the other holder's words, and OSError where the file can't be made.
+    """
+    number = _locked(path)
+    try:
+        os.ftruncate(number, 0)
+        os.lseek(number, 0, os.SEEK_SET)
+        os.write(number, words.encode())
+        yield
+    finally:
+        # Gone while it is still held, so that it can't be another's. Windows keeps an open file: it stays, unlocked.
+        with suppress(OSError):
+            path.unlink()
+        os.close(number)
+
+
+@contextmanager
+def interrupts(first: Callable[[], None], second: Callable[[], None]) -> Iterator[None]:
+    """While this lasts, Ctrl-C or a request to end calls `first`; another one `second`, and raises KeyboardInterrupt.
+
+    A request to end is SIGTERM, on Windows Ctrl-Break. Signals that are ignored stay so. Only the main thread may set
+    handlers: in another one nothing changes.
+    """
+    asked = False
+
+    def handle(*_: object) -> None:
+        nonlocal asked
+        if asked:
+            second()
+            raise KeyboardInterrupt
+        asked = True
+        first()
+
+    mine = threading.current_thread() is threading.main_thread()
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") if mine and hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
+    heard = {number: old for number, old in before.items() if old not in (signal.SIG_IGN, None)}
+    for number in heard:
+        signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number, old in heard.items():
+            signal.signal(number, old)
 
 
 def write_whole(path: Path, fill: Callable[[Path], None], *, private: bool = True) -> Path:
@@ -44,6 +138,51 @@ def write_whole(path: Path, fill: Callable[[Path], None], *, private: bool = Tru
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
     return written
+
+
+def _locked(path: Path) -> int:
+    """Open and lock the file that stands at `path`, not one that its last holder has just taken away."""
+    while True:
+        number = os.open(path, os.O_CREAT | os.O_RDWR, _PRIVATE)
+        try:
+            if not _take(number):
+                os.lseek(number, 0, os.SEEK_SET)
+                raise BlockingIOError(errno.EWOULDBLOCK, os.read(number, 1000).decode(errors="replace"))
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(number), path.stat()):
+                    return number
+        except BaseException:
+            os.close(number)
+            raise
+        os.close(number)
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _take(number: int) -> bool:
+        os.lseek(number, _LOCK_AT, os.SEEK_SET)
+        try:
+            msvcrt.locking(number, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+else:
+    import fcntl
+
+    def _take(number: int) -> bool:
+        # flock, not lockf: it also keeps out a second run of this very process.
+        try:
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+def _unescape(place: str) -> str:
+    """A path in the table of mounts has its blanks as octal numbers: `/mnt/my\\040share`."""
+    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), place)
 
 
 def _create(path: Path, mode: int) -> None:

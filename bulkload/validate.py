@@ -1,18 +1,20 @@
 """Sheet → typed rows and Findings: every problem of every row, whole columns at a time, through the pandera schema."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any
 
-import jsonschema_rs
 import pandas as pd
 import pandera.pandas as pa
 
 from bulkload import schema
-from bulkload.models import CLEAR, MASK, RESULT_COLUMNS, Claim, Finding, Frame, Row, Severity, Spoilt
+from bulkload.models import CLEAR, MASK, Claim, Finding, Frame, Row, Severity, Spoilt, column_letter
 from bulkload.recognise import Assigned
-from bulkload.resource import Column, Operation, Resource
+from bulkload.resource import Column, Operation
+from bulkload.schema import Key
 from bulkload.values import empty_value, typed
 
 _SPOILT = {
@@ -25,16 +27,25 @@ _SPOILT = {
         "is a formula whose value the file doesn't hold. Open the file in Excel, save it, and import it again."
     ),
 }
+_HIDDEN = "The value was hidden when the result was written. Type it again."
+_NOT_UPDATED = f"{CLEAR} empties a field of a record that is updated, but this row creates one. Leave the cell empty."
+_CUT = re.compile(r"… \[cut, [0-9]+ characters\]$")
+_CUT_SAYS = "The text was cut when the result was written. Copy it from the file that was imported first."
+# How much of a value a message quotes.
 _SHOWN = 60
-# Characters that a CSV result guards with an apostrophe, so that a spreadsheet program runs nothing.
-GUARDED = "=+-@\t\r＝＋－＠"
+_ROW = re.compile(r"[0-9]{1,7}")
+# What a CSV result guards with an apostrophe more, so that a spreadsheet program runs nothing.
+_GUARDED = r"^'(?='*[=+\-@\t\r＝＋－＠])"
 
 
 @dataclass(slots=True)
 class Seen:
-    """What has to be unique in a file, over all its frames and sheets: value → the place where it stood first."""
+    """What has to be unique in a file, over all frames and sheets of a resource: key → the cell where it stood first.
 
-    keys: dict[tuple[Any, ...], str] = field(default_factory=dict)
+    A key is a digest of its values, so that a large file takes little memory and no secret is kept.
+    """
+
+    cells: dict[bytes, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,239 +58,239 @@ class Checked:
     findings: tuple[Finding, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Typed:
+    """A frame as values. `settled` are the rows of each column whose cell is done with: faulty and told, or emptied.
+
+    `text` and `values` are by column name and row; `emptied` holds what `(clear)` sends, by row and column name.
+    """
+
+    text: pd.DataFrame
+    values: pd.DataFrame
+    emptied: Mapping[int, Mapping[str, Any]]
+    settled: Mapping[str, AbstractSet[int]]
+    findings: Sequence[Finding]
+
+    def rows(self) -> Iterator[Row]:
+        for number, values in zip(self.values.index.tolist(), schema.records(self.values), strict=True):
+            yield Row(number, {**values, **self.emptied.get(number, {})})
+
+
 class Validator:
-    """Checks the frames of one sheet, one after the other."""
+    """Checks the frames of one sheet, one after the other. `seen` is shared by the sheets of one resource."""
 
     def __init__(self, assigned: Assigned, seen: Seen) -> None:
         self.assigned = assigned
         self._resource = assigned.resource
         self._seen = seen
         self._positions = {column.name: position for position, column in assigned.columns.items()}
-        built = schema.build(self._resource)
-        self._checks: dict[str, list[pa.Check]] = {name: column.checks for name, column in built.columns.items()}
-        self._rules = [
-            (rule, check, severity)
-            for severity in Severity
-            for rule, check in schema.rule_checks(self._resource, severity)
-        ]
+        self._lists = {column.name: schema.list_checks(column) for column in self._resource.columns}
+        self._values = {column.name: schema.value_checks(column) for column in self._resource.columns}
+        self._rows = schema.row_checks(self._resource)
+        self._keys = schema.keys(self._resource)
         self._bodies = {
-            operation.id: jsonschema_rs.Draft202012Validator(dict(operation.body), validate_formats=True)
+            operation.id: schema.validator(operation.body, f"the body of {operation.id}")
             for operation in (self._resource.create, self._resource.update)
             if operation and operation.body
         }
 
     def check(self, frame: Frame, done: AbstractSet[int] = frozenset()) -> Checked:
         """Check every row of a frame. The rows in `done` are only read: they are not sent again."""
-        cells = self._cells(frame)
-        findings = self._spoilt_cells(frame.spoilt, cells)
-        cleared = self._take_cleared(cells, findings)
-        values = pd.DataFrame(index=cells.index)
-        for column in self._resource.columns:
-            values[column.name] = self._column_values(column, cells, findings, done)
-        faulty = {(finding.row, finding.column) for finding in findings}
-        for column in self._resource.columns:
-            findings += self._column_findings(column, values[column.name], cells, cleared, faulty)
-        findings += self._rule_findings(values, faulty)
-        findings += self._repeated(values.drop(index=list(done)))
+        cells = self._type(frame)
+        findings = [*cells.findings, *self._cell_findings(cells), *self._row_findings(cells)]
+        findings += self._repeated(cells, done)
         findings = [finding for finding in findings if finding.row not in done]
-        invalid = {finding.row for finding in findings if finding.severity is Severity.ERROR}
-        rows = list(self._rows(values, cleared))
-        findings += self._body_findings([row for row in rows if row.number not in invalid | done])
-        invalid |= {finding.row for finding in findings if finding.severity is Severity.ERROR}
+        rows = list(cells.rows())
+        faulty = _faulty(findings) | done
+        findings += self._body_findings([row for row in rows if row.number not in faulty])
+        invalid = _faulty(findings)
         return Checked(
-            rows=tuple(row for row in rows if row.number not in invalid | done),
+            rows=tuple(row for row in rows if row.number not in invalid and row.number not in done),
             done=tuple(row for row in rows if row.number in done),
-            invalid=frozenset(invalid),
+            invalid=invalid,
             findings=tuple(sorted(findings, key=lambda finding: (finding.row, finding.column or 0))),
         )
 
     def read(self, frame: Frame) -> Iterator[Row]:
         """The typed rows of a frame that was checked before."""
-        cells = self._cells(frame)
-        cleared = self._take_cleared(cells, [])
-        values = pd.DataFrame(index=cells.index)
-        for column in self._resource.columns:
-            values[column.name] = self._column_values(column, cells, [], frozenset())
-        yield from self._rows(values, cleared)
+        return self._type(frame).rows()
 
     # From text to values
 
-    def _cells(self, frame: Frame) -> pd.DataFrame:
-        """The text of each column by name, "" where blank or where the sheet lacks the column."""
-        cells = pd.DataFrame(index=frame.text.index)
-        for column in self._resource.columns:
-            if column.name not in self._positions:
-                cells[column.name] = pd.Series("", index=frame.text.index, dtype="str")
-                continue
-            text = frame.text[self._positions[column.name]]
-            if self.assigned.is_result and self.assigned.sheet.from_text:
-                text = text.str.replace(rf"^'(?=[{GUARDED}])", "", regex=True)
-            stripped = text.str.strip()
-            # Blanks around a password may be part of it.
-            cells[column.name] = text.where(stripped != "", "") if column.secret else stripped
-        return cells
-
-    def _spoilt_cells(self, spoilt: Sequence[Spoilt], cells: pd.DataFrame) -> list[Finding]:
-        findings = []
-        for cell in spoilt:
-            column = self.assigned.columns.get(cell.column)
-            if column is not None:
-                cells.loc[cell.row, column.name] = ""
-                findings.append(self._finding(cell.row, column, cell.kind, _SPOILT[cell.kind], cell.found))
-        return findings
-
-    def _take_cleared(self, cells: pd.DataFrame, findings: list[Finding]) -> dict[tuple[int, str], Any]:
-        """Take the cells that say `(clear)` out of the text: (row, column name) → the value that empties the field."""
-        cleared: dict[tuple[int, str], Any] = {}
+    def _type(self, frame: Frame) -> _Typed:
+        text = pd.DataFrame({column.name: self._text(column, frame) for column in self._resource.columns})
+        spoilt: dict[str, list[Spoilt]] = {}
+        for cell in frame.spoilt:
+            if column := self.assigned.columns.get(cell.column):
+                spoilt.setdefault(column.name, []).append(cell)
         id_column = self._resource.id_column
-        for column in self._resource.columns:
-            for row in cells.index[cells[column.name] == CLEAR]:
-                cells.loc[row, column.name] = ""
-                try:
-                    if id_column is None or column.place == "path" or cells.loc[row, id_column.name] == "":
-                        raise ValueError(f"{CLEAR} empties a field of a record that is updated; here none is.")
-                    cleared[row, column.name] = empty_value(column)
-                except ValueError as error:
-                    findings.append(self._finding(row, column, "clear", str(error), CLEAR, sentence=True))
-        return cleared
-
-    def _column_values(
-        self,
-        column: Column,
-        cells: pd.DataFrame,
-        findings: list[Finding],
-        done: AbstractSet[int],
-    ) -> pd.Series:
-        text = cells[column.name]
-        masked = text.index[text == MASK] if column.secret else text.index[:0]
-        for row in masked:
-            if row not in done:
-                message = "The value was hidden in the result. Type it again."
-                findings.append(self._finding(row, column, "masked", message, MASK, sentence=True))
-        values, faults = typed(column, text.where(~text.index.isin(masked), ""))
-        findings += [self._finding(row, column, "type", says, text[row]) for row, says in faults.items()]
-        return values
-
-    def _rows(self, values: pd.DataFrame, cleared: dict[tuple[int, str], Any]) -> Iterator[Row]:
-        by_column = {name: _plain_values(values[name]) for name in values.columns}
+        updates: set[int] = set()
+        if id_column:
+            updates = set(text.index[text[id_column.name] != ""].tolist())
+            updates |= {cell.row for cell in spoilt.get(id_column.name, ())}
+        values: dict[str, pd.Series] = {}
+        settled: dict[str, AbstractSet[int]] = {}
         emptied: dict[int, dict[str, Any]] = {}
-        for (row, name), value in cleared.items():
-            emptied.setdefault(row, {})[name] = value
-        for position, number in enumerate(values.index):
-            filled = {name: cells[position] for name, cells in by_column.items() if cells[position] is not None}
-            yield Row(int(number), {**filled, **emptied.get(number, {})})
+        findings: list[Finding] = []
+        for column in self._resource.columns:
+            cells = text[column.name]
+            found = list(self._unusable(column, cells, spoilt.get(column.name, ())))
+            cleared, wrong = self._cleared(column, cells, updates)
+            for row in cleared:
+                emptied.setdefault(row, {})[column.name] = empty_value(column)
+            found += wrong
+            unread = {finding.row for finding in found} | cleared
+            values[column.name], faults = typed(column, cells.mask(cells.index.isin(list(unread)), ""))
+            for row, of_cell in faults.items():
+                found += [self._value_finding(row, column, one.rule, one.value, one.says) for one in of_cell]
+            settled[column.name] = unread | faults.keys()
+            findings += found
+        return _Typed(text, pd.DataFrame(values, index=text.index), emptied, settled, findings)
+
+    def _text(self, column: Column, frame: Frame) -> pd.Series:
+        """The text of a column's cells, "" where blank or where the sheet lacks the column."""
+        if column.name not in self._positions:
+            return pd.Series("", index=frame.text.index, dtype="str")
+        text = frame.text[self._positions[column.name]]
+        if self.assigned.is_result and self.assigned.sheet.from_text:
+            text = text.str.replace(_GUARDED, "", regex=True)
+        stripped = text.str.strip()
+        # Blanks around a password may be part of it.
+        return text.where(stripped != "", "") if column.secret else stripped
+
+    def _unusable(self, column: Column, cells: pd.Series, spoilt: Iterable[Spoilt]) -> Iterator[Finding]:
+        """The cells that don't hold what a person typed: spoilt by the file, hidden or cut by an earlier result."""
+        for cell in spoilt:
+            # 0.1 + 0.2 has 17 digits, and a column of numbers takes it.
+            if not (cell.kind == "rounded number" and column.type == "number" and "." in cell.found):
+                yield self._value_finding(cell.row, column, cell.kind, cell.found, _SPOILT[cell.kind])
+        if column.secret:
+            for row in cells.index[cells == MASK]:
+                yield self._finding(row, column, "masked", _HIDDEN, MASK)
+        if self.assigned.is_result:
+            for row, text in cells[cells.str.contains(_CUT)].items():
+                yield self._finding(int(str(row)), column, "cut", _CUT_SAYS, text)
+
+    def _cleared(
+        self, column: Column, cells: pd.Series, updates: AbstractSet[int]
+    ) -> tuple[AbstractSet[int], list[Finding]]:
+        """The rows whose cell says `(clear)` and may, and what is wrong with the others that say it."""
+        rows = set(cells.index[cells.str.casefold() == CLEAR].tolist())
+        allowed = rows & updates if column.place == "body" else set()
+        wrong = [self._finding(row, column, "clear", _NOT_UPDATED, CLEAR) for row in rows - allowed]
+        try:
+            empty_value(column)
+        except ValueError as error:
+            wrong += [self._finding(row, column, "clear", str(error), CLEAR) for row in allowed]
+            allowed = set()
+        return allowed, wrong
 
     # The rules
 
-    def _column_findings(
-        self,
-        column: Column,
-        values: pd.Series,
-        cells: pd.DataFrame,
-        cleared: AbstractSet[tuple[int, str]] | dict[tuple[int, str], Any],
-        faulty: AbstractSet[tuple[int, int | None]],
+    def _cell_findings(self, cells: _Typed) -> Iterator[Finding]:
+        for column in self._resource.columns:
+            values = cells.values[column.name]
+            if schema.always_required(self._resource, column):
+                missing = values.index[values.isna()].difference(list(cells.settled[column.name]), sort=False)
+                yield from (self._finding(row, column, "required", schema.REQUIRED, "") for row in missing)
+            filled = values.dropna()
+            text = cells.text[column.name].loc[filled.index]
+            yield from self._failures(column, self._lists[column.name], filled, text)
+            if column.many:
+                filled = schema.members(filled)
+                text = filled.map(str)
+            yield from self._failures(column, self._values[column.name], filled, text)
+
+    def _failures(
+        self, column: Column, checks: Iterable[pa.Check], values: pd.Series, text: pd.Series
     ) -> Iterator[Finding]:
-        position = self._positions.get(column.name)
-        missing = values.index[values.isna()] if column.required else values.index[:0]
-        for row in missing:
-            update = self._resource.update if self._is_update(cells, row) else None
-            needed = column.name in update.required if update and column.place == "body" else True
-            if needed and (row, position) not in faulty and (row, column.name) not in cleared:
-                yield self._finding(row, column, "required", "Required, but empty. Fill it in.", "", sentence=True)
-        filled = values.dropna()
-        for check in self._checks[column.name]:
-            failed = filled[~schema.passes(check, filled)]
-            for row in failed.index:
-                value = cells[column.name][row]
-                yield self._finding(row, column, str(check.name), f"{check.error}.", value)
+        """What fails the checks; a member that stands twice in a list is told once. `text` is what a person reads."""
+        for check in checks:
+            failed = text[~schema.passes(check, values).to_numpy()]
+            for row, value in dict.fromkeys(zip(failed.index.tolist(), failed.tolist(), strict=True)):
+                yield self._value_finding(row, column, str(check.name), value, str(check.error))
 
-    def _is_update(self, cells: pd.DataFrame, row: int) -> bool:
-        id_column = self._resource.id_column
-        return id_column is not None and cells[id_column.name][row] != ""
+    def _row_findings(self, cells: _Typed) -> Iterator[Finding]:
+        for one in self._rows:
+            settled = set[int]().union(*(cells.settled[column.name] for column in one.columns))
+            failed = ~schema.passes(one.check, cells.values) & ~cells.values.index.isin(list(settled))
+            text = cells.text.loc[failed, one.marked.name].tolist() if one.marked else [""] * int(failed.sum())
+            for row, value in zip(failed.index[failed].tolist(), text, strict=True):
+                yield self._finding(row, one.marked, str(one.check.name), str(one.check.error), value, one.severity)
 
-    def _rule_findings(self, values: pd.DataFrame, faulty: AbstractSet[tuple[int, int | None]]) -> Iterator[Finding]:
-        for rule, check, severity in self._rules:
-            failed = values.index[~schema.frame_passes(check, values)]
-            name = next(iter([*schema.rule_names(rule.then), *schema.rule_names(rule.when)]), None)
-            column = self._resource.column(name) if name else None
-            for row in failed:
-                if column and (row, self._positions.get(column.name)) in faulty:
-                    continue
-                message = rule.message or f"The API's document asks for another value here: {dict(rule.then)}"
-                yield self._finding(row, column, "rule", message, "", severity, sentence=True)
+    def _repeated(self, cells: _Typed, done: AbstractSet[int]) -> Iterator[Finding]:
+        """Rows with the key of an earlier row of the file, whichever frame or sheet of the resource that stood in."""
+        for key in self._keys:
+            unsure = set(done).union(*(cells.settled[column.name] for column in key.columns))
+            identities = schema.identities(self._resource, key, cells.values.drop(index=list(unsure)))
+            marked = None if key.whole_row else key.own[0]
+            for row, identity in zip(identities.index.tolist(), identities.tolist(), strict=True):
+                digest = blake2b(f"{key.updates}{identity}".encode(), digest_size=16).digest()
+                place = self._place(row, marked)
+                first = self._seen.cells.setdefault(digest, place)
+                if first != place:
+                    said = [str(cells.text.at[row, column.name]) for column in key.columns]
+                    message = _repetition(key, said, first)
+                    value = said[0] if marked else ""
+                    yield self._finding(row, marked, "unique", message, value, key.severity, cause=key.says)
 
-    def _repeated(self, values: pd.DataFrame) -> Iterator[Finding]:
-        """Rows with the natural key of an earlier row are errors; where there is none, alike rows are warnings."""
-        resource = self._resource
-        scope = [column.name for column in resource.columns if column.place == "path"]
-        if resource.id_column is not None:
-            updates = values[values[resource.id_column.name].notna()]
-            yield from self._repeats(updates, scope, Severity.ERROR, "updates the same record")
-            values = values[values[resource.id_column.name].isna()]
-        if resource.key:
-            yield from self._repeats(values, [*scope, *resource.key], Severity.ERROR, self._same(resource.key))
-        elif resource.alike:
-            yield from self._repeats(values, [*scope, *resource.alike], Severity.WARNING, self._same(resource.alike))
-        else:
-            yield from self._repeats(values, list(values.columns), Severity.WARNING, "is the same")
-
-    def _same(self, names: Sequence[str]) -> str:
-        return f"has the same {' and '.join(self._resource.column(name).title for name in names)}"
-
-    def _repeats(self, values: pd.DataFrame, names: list[str], severity: Severity, says: str) -> Iterator[Finding]:
-        body = [name for name in names if self._resource.column(name).place == "body"] or names
-        filled = values[values[body].notna().any(axis=1)]
-        shown = self._resource.column(body[0])
-        columns = [_plain_values(filled[name]) for name in names]
-        for row, *key in zip(filled.index, *columns, strict=True):
-            place = f"{self.assigned.sheet.name} row {row}"
-            identity = (self._resource.full_name, says, *(str(part) if part is not None else None for part in key))
-            first = self._seen.keys.setdefault(identity, place)
-            if first != place:
-                after = "Take one of the two out." if severity is Severity.ERROR else "Both will be sent."
-                message = f"{first} {says}. {after}"
-                cause = f"another row {says}"
-                yield self._finding(int(row), shown, "repeated", message, "", severity, sentence=True, cause=cause)
+    def _place(self, row: int, column: Column | None) -> str:
+        position = self._positions.get(column.name) if column else None
+        sheet = self.assigned.sheet.name
+        return f"{sheet}!{column_letter(position)}{row}" if position else f"{sheet} row {row}"
 
     def _body_findings(self, rows: Sequence[Row]) -> Iterator[Finding]:
-        """Hold each finished body against the API's own JSON Schema: what no column rule could say slips through."""
+        """Hold each finished body against the API's own JSON Schema, for what no check of columns could say."""
         id_column = self._resource.id_column
         for row in rows:
             update = self._resource.update if id_column and id_column.name in row.values else None
             operation: Operation = update or self._resource.create
-            validator = self._bodies.get(operation.id)
+            judge = self._bodies.get(operation.id)
             body = self._resource.body(row.values)
-            if validator is None or validator.is_valid(body):
+            if judge is None or judge.is_valid(body):
                 continue
-            for error in validator.iter_errors(body):
-                column = _column_at(self._resource, error.instance_path)
-                said = "The value doesn't fit" if column and column.secret else error.message
-                message = f"{said} (the API's document asks for it)."
-                yield self._finding(row.number, column, "schema", message, "", sentence=True)
+            found = {self._column_at(error.instance_path): error.message for error in judge.iter_errors(body)}
+            for name, message in found.items():
+                column = self._resource.column(name) if name else None
+                says = f"The API's document doesn't allow this: {message}. Change it."
+                yield self._finding(row.number, column, "schema", says, "")
+
+    def _column_at(self, path: Sequence[str | int]) -> str:
+        """The name of the column whose value stands at or above a place in the body, "" where there is none."""
+        pointer = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)
+        columns = (column for column in self._resource.columns if column.place == "body")
+        return next((column.name for column in columns if f"{pointer}/".startswith(f"{column.pointer}/")), "")
+
+    # Findings
+
+    def _value_finding(self, row: int, column: Column, rule: str, value: str, says: str) -> Finding:
+        """A finding whose message quotes the value. One of a value not allowed is a cause of its own."""
+        shown = MASK if column.secret and value else value
+        message = f"{_quoted(shown)} {says}"
+        return self._finding(row, column, rule, message, value, cause=message if rule == "enum" else says)
 
     def _finding(
         self,
         row: int,
         column: Column | None,
         rule: str,
-        says: str,
+        message: str,
         value: str,
         severity: Severity = Severity.ERROR,
         *,
-        sentence: bool = False,
         cause: str = "",
     ) -> Finding:
-        """A finding at a cell. `says` goes on after the quoted value, unless it is a sentence of its own."""
-        shown = MASK if column and column.secret and value else value
-        quoted = f'"{shown[:_SHOWN]}…"' if len(shown) > _SHOWN else f'"{shown}"'
+        position = self._positions.get(column.name) if column else None
+        if column and position is None:
+            message = f"{column.title}: {message} The sheet has no such column: add it."
         return Finding(
             sheet=self.assigned.sheet.name,
-            row=int(row),
-            column=self._positions.get(column.name) if column else None,
+            row=row,
+            column=position,
             title=column.title if column else "",
-            value=shown,
+            value=MASK if column and column.secret and value else value,
             rule=rule,
-            message=says if sentence else f"{quoted} {says}",
+            message=message,
             severity=severity,
             cause=cause,
         )
@@ -289,29 +300,35 @@ def claims(assigned: Assigned, frame: Frame) -> dict[int, Claim]:
     """What the rows of a result workbook say of themselves, by row number; empty for any other sheet."""
     if not assigned.is_result:
         return {}
-    text = {title: frame.text[assigned.own[title]] for title in RESULT_COLUMNS if title in assigned.own}
-    blank = pd.Series("", index=frame.text.index)
-    said = {title: text.get(title, blank).str.lstrip("'") for title in RESULT_COLUMNS}
+    titles = ("Import run", "Source row", "Import status", "Import ID")
+    columns = [frame.text[assigned.own[title]].str.lstrip("'").tolist() for title in titles]
     return {
-        int(row): Claim(run, int(source) if source.isascii() and source.isdigit() else 0, status, record)
-        for row, run, source, status, record in zip(
-            frame.text.index,
-            said["Import run"],
-            said["Source row"],
-            said["Import status"],
-            said["Import ID"],
-            strict=True,
-        )
+        row: Claim(run, int(source) if _ROW.fullmatch(source) else 0, status, record)
+        for row, run, source, status, record in zip(frame.text.index.tolist(), *columns, strict=True)
         if run
     }
 
 
-def _plain_values(values: pd.Series) -> list[Any]:
-    """The cells as Python's own values, None where blank; a whole number stays one in a column of numbers."""
-    plain = values.astype(object).where(values.notna(), None).tolist()
-    return [int(value) if isinstance(value, float) and value.is_integer() else value for value in plain]
+def _faulty(findings: Iterable[Finding]) -> frozenset[int]:
+    return frozenset(finding.row for finding in findings if finding.severity is Severity.ERROR)
 
 
-def _column_at(resource: Resource, path: Sequence[Any]) -> Column | None:
-    pointer = "".join(f"/{part}" for part in path)
-    return next((c for c in resource.columns if c.place == "body" and f"{pointer}/".startswith(f"{c.pointer}/")), None)
+def _quoted(value: str) -> str:
+    """A value in quotes, short and on one line: control characters are written out."""
+    shown = value if len(value) <= _SHOWN else f"{value[:_SHOWN]}…"
+    plain = (one if one.isprintable() else one.encode("unicode_escape").decode() for one in shown)
+    return f'"{shown if shown.isprintable() else "".join(plain)}"'
+
+
+def _repetition(key: Key, said: Sequence[str], first: str) -> str:
+    """`Account ID "12345" stands in Kazoo PBXs!D2 already. Take one of the two rows out.`"""
+    if key.whole_row:
+        return f"This row is the same as {first}. Both will be sent."
+    parts = [
+        f"{column.title} {_quoted(MASK if column.secret else text)}" if text else f"no {column.title}"
+        for column, text in zip(key.columns, said, strict=True)
+    ]
+    what = f"{' and '.join(parts)} {'stands' if len(parts) == 1 else 'stand'} in {first} already."
+    if key.updates:
+        return f"{what} Both rows would update the same record: take one of them out."
+    return f"{what} {'Take one of the two rows out.' if key.severity is Severity.ERROR else 'Both rows will be sent.'}"

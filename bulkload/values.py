@@ -4,6 +4,8 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
+from math import isinf
 from typing import Any
 
 import pandas as pd
@@ -184,10 +186,10 @@ def _cut_number(text: str) -> Fault | None:
 def _integer(text: str) -> Any:
     if not _WHOLE.fullmatch(text):
         return Fault("type", text, "is not a whole number. Write digits only, like 15.")
-    digits = text.split(".", 1)[0]
-    if len(digits.lstrip("+-0")) > len(str(_LARGEST)) or not -_LARGEST <= int(digits) < _LARGEST:
+    number = Decimal(text)  # int() refuses more than 4,300 digits
+    if not -_LARGEST <= number < _LARGEST:
         return Fault("type", text, "is too large a number. Type a smaller one.")
-    return int(digits)
+    return int(number)
 
 
 def _number(text: str) -> Any:
@@ -197,7 +199,7 @@ def _number(text: str) -> Any:
     number = float(text)
     if isinf(number):
         return Fault("type", text, "is too large a number. Type a smaller one.")
-    if len(text) <= _LONGEST and _WHOLE.fullmatch(text) and int(number) != int(text.split(".", 1)[0]):
+    if _WHOLE.fullmatch(text) and Decimal(text) != Decimal(number):
         return Fault("type", text, "has more digits than a number can keep. Type a shorter one.")
     return number
 

@@ -21,7 +21,8 @@ LIMITS = {
     "format": "written as {}",
     "pattern": "of the form {}",
 }
-_FORMATS = {
+# The formats that a person knows, in words.
+FORMATS = {
     "date": "a date like 2025-12-31",
     "date-time": "date and time like 2025-12-31T18:30:00+08:00",
     "email": "an e-mail address",
@@ -68,7 +69,7 @@ def allowed_text(column: Column) -> str:
     items = in_words({word: bounds[word] for word in ("minItems", "maxItems") if word in bounds})
     words = [*items, *(f"each {word}" if column.many else word for word in each)]
     if form:
-        words.append(_FORMATS.get(form, f"written as {form}"))
+        words.append(FORMATS.get(form, f"written as {form}"))
     if like_example:
         words.append("written like the example")
     if entries := choices(column):

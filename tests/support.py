@@ -55,7 +55,7 @@ class Desk:
         apis = options.pop("apis", APIS)
         job = Job(file, apis, lambda api: connection(self.sandbox, api, **self.changes), **options)
         with Journal(self.journal) as journal:
-            one = pipeline.Import(job, journal, Silent(), lambda preview: True)
+            one = pipeline.Import(job, journal, Silent(), lambda preview: True, lambda line: None)
             outcomes = list(one.outcomes())
         return one.report, outcomes
 

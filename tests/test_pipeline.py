@@ -108,7 +108,7 @@ def test_api_down_half_way(desk: Desk) -> None:
     job = Job(file, APIS, lambda api: connection(desk.sandbox, api, rate=None, deadline=2.0), concurrency=2)
     stopped = False
     with Journal(desk.journal) as journal:
-        one = pipeline.Import(job, journal, Silent(), lambda preview: True)
+        one = pipeline.Import(job, journal, Silent(), lambda preview: True, lambda line: None)
         for number, _ in enumerate(one.outcomes()):
             if number == 9:
                 desk.sandbox.__exit__()
@@ -302,7 +302,7 @@ def test_a_run_that_nobody_agreed_to_leaves_no_trace(desk: Desk) -> None:
     with Journal(desk.journal) as journal:
         job = Job(file, APIS, lambda api: connection(desk.sandbox, api))
         with pytest.raises(NotConfirmed):
-            list(pipeline.Import(job, journal, Silent(), refuse).outcomes())
+            list(pipeline.Import(job, journal, Silent(), refuse, lambda line: None).outcomes())
         assert journal.runs() == []
     assert (seen[0].creates, seen[0].invalid, desk.sandbox.requests) == (2, 1, [])
 

@@ -102,17 +102,19 @@ ENDINGS: dict[str, Behaviour] = {}
 class FaultServer:
     """A server on a free loopback port that shows one behaviour, over TLS if it is given a context.
 
-    `elsewhere` is the base URL that redirects point to; empty means this server itself. `worked` is set from the first
-    work done. Leaving waits for all connections to end, so that the ledger is final then, and raises what went wrong
-    in the server itself.
+    `behaviour` is a name in BEHAVIOURS, or a function of one's own. `elsewhere` is the base URL that redirects point
+    to; empty means this server itself. `worked` is set from the first work done. Leaving waits for all connections to
+    end, so that the ledger is final then, and raises what went wrong in the server itself.
     """
 
-    def __init__(self, behaviour: str = "answers", *, tls: ssl.SSLContext | None = None, elsewhere: str = "") -> None:
+    def __init__(
+        self, behaviour: str | Behaviour = "answers", *, tls: ssl.SSLContext | None = None, elsewhere: str = ""
+    ) -> None:
         self.ledger = Ledger()
         self.worked = threading.Event()
         self.port = 0
         self.leaving = asyncio.Event()
-        self._behaviour = BEHAVIOURS[behaviour]
+        self._behaviour = BEHAVIOURS[behaviour] if isinstance(behaviour, str) else behaviour
         self._tls = tls
         self._elsewhere = elsewhere
         self._loop = asyncio.new_event_loop()
@@ -125,8 +127,7 @@ class FaultServer:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self._server = self._run(asyncio.start_server(self._connected, "127.0.0.1", 0, ssl=self._tls))
-        self.port = self._server.sockets[0].getsockname()[1]
+        self._run(self._listen())
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
@@ -139,6 +140,11 @@ class FaultServer:
 
     def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+
+    async def _listen(self) -> None:
+        """Listen, on the same port as before if there was one."""
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port, ssl=self._tls)
+        self.port = self._server.sockets[0].getsockname()[1]
 
     async def _leave(self) -> None:
         self.leaving.set()

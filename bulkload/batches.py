@@ -1,0 +1,133 @@
+"""The frames of a file on their way through the steps: read, checked, planned, and turned into requests."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bulkload import plan
+from bulkload.errors import UnusableFile
+from bulkload.job import Job, Part, refuse_empty
+from bulkload.journal import Journal, Known, NewRow
+from bulkload.models import CREATE, UPDATE, Claim, Frame, Severity, Status
+from bulkload.recognise import Assigned
+from bulkload.send import Outgoing
+from bulkload.validate import Checked, Seen, Validator, claims
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A frame that was read, checked and planned."""
+
+    assigned: Assigned
+    frame: Frame
+    checked: Checked
+    planned: tuple[NewRow, ...]
+
+
+def plan_rows(job: Job, part: Part, journal: Journal) -> Iterator[Batch]:
+    """Read, check and plan the rows of one API, frame by frame. Raises UnusableFile where there are none."""
+    seen: dict[str, Seen] = {}
+    counted: dict[str, plan.Counted] = {}
+    rows = 0
+    for assigned in part.sheets:
+        name = assigned.resource.full_name
+        validator = Validator(assigned, seen.setdefault(name, Seen()))
+        planner = plan.Planner(
+            assigned.resource,
+            assigned.sheet.name,
+            part.target,
+            journal,
+            counted.setdefault(name, plan.Counted()),
+            job.wishes,
+        )
+        for frame in assigned.sheet.frames():
+            rows += len(frame.text)
+            known = _known_rows(job, part, assigned, frame, journal)
+            done = plan.made_already(known)
+            checked = validator.check(frame, done.keys())
+            valid = [*planner.done(checked.done, done), *planner.decide(checked.rows, known)]
+            planned = sorted([*valid, *_invalid(assigned, checked)], key=lambda new: new.row)
+            yield Batch(assigned, frame, checked, tuple(planned))
+    refuse_empty(job.file, rows)
+
+
+def outgoing(part: Part, journal: Journal, run: str) -> Iterator[list[Outgoing]]:
+    """The requests of the run's rows that are still to be sent: the file is read again, a frame at a time."""
+    for assigned in part.sheets:
+        resource = assigned.resource
+        validator = Validator(assigned, Seen())
+        for frame in assigned.sheet.frames():
+            numbers = frame.text.index
+            waiting = journal.waiting(run, assigned.sheet.name, int(numbers[0]), int(numbers[-1]))
+            batch = []
+            for row in validator.read(frame):
+                if row.number in waiting:
+                    action, record = waiting[row.number]
+                    connection = part.connection
+                    made = plan.request(
+                        resource, assigned.sheet.name, row, action, record, connection.settings, connection.headers
+                    )
+                    operation = resource.update if action == UPDATE and resource.update else resource.create
+                    batch.append(Outgoing(made, operation, record))
+            yield batch
+
+
+def _known_rows(job: Job, part: Part, assigned: Assigned, frame: Frame, journal: Journal) -> dict[int, Known]:
+    """What the journal knows of the rows of a result that is imported again, by row number of this file."""
+    said = {} if job.wishes.again else claims(assigned, frame)
+    known: dict[int, Known] = {}
+    for run in dict.fromkeys(claim.run for claim in said.values()):
+        mine = {row: claim for row, claim in said.items() if claim.run == run}
+        if journal.has_run(run):
+            sources = journal.claimed(
+                part.target, run, assigned.sheet.name, [claim.source_row for claim in mine.values()]
+            )
+            known |= {row: sources[claim.source_row] for row, claim in mine.items() if claim.source_row in sources}
+        elif job.trust_result:
+            known |= {row: _trusted(assigned, claim) for row, claim in mine.items() if claim.id}
+        else:
+            raise UnusableFile(
+                f"{job.file}: sheet {assigned.sheet.name} is a result of run {run}, which this journal doesn't know. "
+                "Take --trust-result if its rows with an ID are done, or --again to send every row."
+            )
+    return known
+
+
+def _trusted(assigned: Assigned, claim: Claim) -> Known:
+    return Known(
+        run=claim.run,
+        sheet=assigned.sheet.name,
+        row=claim.source_row,
+        status=Status.CREATED,
+        id=claim.id,
+        fingerprint="",
+        ordinal=0,
+        open_fingerprint="",
+        key="",
+    )
+
+
+def _invalid(assigned: Assigned, checked: Checked) -> Iterator[NewRow]:
+    """The rows that a check failed, each with all that is wrong with it."""
+    errors: defaultdict[int, list[str]] = defaultdict(list)
+    for finding in checked.findings:
+        if finding.severity is Severity.ERROR:
+            errors[finding.row].append(f"{finding.cell}: {finding.message}")
+    for row in checked.invalid:
+        yield NewRow(
+            assigned.sheet.name, row, assigned.resource.full_name, CREATE, Status.INVALID, error=" ".join(errors[row])
+        )
+
+
+def values_of(part: Part, journal: Journal, fingerprints: Collection[str]) -> dict[str, Mapping[str, Any]]:
+    """The values of the file's rows that have one of these fingerprints, by fingerprint."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for assigned in part.sheets:
+        validator = Validator(assigned, Seen())
+        planner = plan.Planner(assigned.resource, assigned.sheet.name, part.target, journal, plan.Counted())
+        for frame in assigned.sheet.frames():
+            for row in validator.read(frame):
+                if (content := planner.fingerprint(row.values)) in fingerprints:
+                    found[content] = row.values
+    return found

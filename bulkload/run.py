@@ -1,0 +1,131 @@
+"""What every run does once its rows are planned: send them, ask about the unknown ones, write the result."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
+
+from bulkload.auth import SignIn
+from bulkload.batches import outgoing, values_of
+from bulkload.connection import Connection, base_url
+from bulkload.job import Job, Part, Preview, Progress, Report
+from bulkload.journal import Journal
+from bulkload.models import Outcome, Run, Status
+from bulkload.recognise import Recognised
+from bulkload.resolve import Open, Resolver
+from bulkload.result import write_result
+from bulkload.send import INTERRUPTED, Sender
+from bulkload.threads import stream
+from bulkload.transport import Transport, Wire
+
+Tell = Callable[[Outcome], None]
+
+
+class Course:
+    """One run with its journal and those who listen. `report` tells of it at the end.
+
+    `confirm` asks a person before the first row is sent. `told` hears what a person should know while nothing moves.
+    """
+
+    run: Run
+
+    def __init__(
+        self,
+        job: Job,
+        journal: Journal,
+        progress: Progress,
+        confirm: Callable[[Preview], bool],
+        told: Callable[[str], None],
+    ) -> None:
+        self.job = job
+        self.journal = journal
+        self.report = Report()
+        self.progress = progress
+        self.confirm = confirm
+        self.told = told
+
+    def send(self, part: Part) -> Iterator[Outcome]:
+        """Send the rows of one API that are still to be sent, and tell each outcome."""
+        if INTERRUPTED in self.report.stopped:
+            return
+        limits = part.limits(self.job)
+        sender = Sender(self.run.id, self.journal, limits, told=self.told)
+        waiting = self.journal.counts(self.run.id).get(Status.NOT_SENT, 0)
+        self.progress.phase(f"Sending to {part.connection.name}", min(waiting, self.job.limit or waiting))
+
+        async def start(tell: Tell) -> None:
+            sign_in = self._sign_in(part)
+            async with self._transport(part, base_url(part.connection, part.api)) as wire:
+                await sender.send(outgoing(part, self.journal, self.run.id), wire, sign_in, tell)
+            self.report.notes += sign_in.notes
+
+        yield from self._told(start, sender)
+
+    def settle(self, part: Part, *, wait: bool) -> Iterator[Outcome]:
+        """Ask the API about the unknown rows, and for the IDs that it did not give; `wait` until it can know."""
+        if INTERRUPTED in self.report.stopped:
+            return
+        rows = self._open_rows(part)
+        if not rows:
+            return
+        limits = part.limits(self.job)
+        resolver = Resolver(
+            self.run.id, self.journal, limits.rate, limits.concurrency, part.settle, wait=wait, told=self.told
+        )
+        self.progress.phase("Asking what became of unknown rows", len(rows))
+
+        async def start(tell: Tell) -> None:
+            sign_in = self._sign_in(part)
+            async with self._transport(part, base_url(part.connection, part.api)) as wire:
+                connection = part.connection
+                await resolver.resolve(rows, connection.settings, connection.headers, wire, sign_in, tell)
+
+        yield from self._told(start, resolver)
+
+    def write(self, found: Recognised) -> None:
+        """Write the result and bring the run to its end."""
+        self.journal.end(self.run.id)
+        counts = self.journal.counts(self.run.id)
+        self.progress.phase("Writing the result", sum(counts.values()))
+        self.report.limited = bool(self.job.limit) and not self.report.stopped
+        write_result(self.job, self.journal, self.run, found, self.report, self.progress)
+
+    def _told(self, start: Callable[[Tell], Awaitable[None]], work: Sender | Resolver) -> Iterator[Outcome]:
+        """The outcomes of work in a thread of its own, which an interrupt brings to an end."""
+        for outcome in stream(
+            start,
+            interrupted=lambda: work.stop(INTERRUPTED),
+            given_up=lambda: work.stop("The run was given up."),
+            abandon=work.abandon,
+        ):
+            self.progress.outcome(outcome)
+            yield outcome
+        if work.stopped:
+            self.report.stopped.append(work.stopped)
+
+    def _open_rows(self, part: Part) -> list[Open]:
+        """The run's rows to ask about, with the values that the file has for them."""
+        resources = {assigned.resource.full_name: assigned.resource for assigned in part.sheets}
+        rows = [row for row in self.journal.open_rows(self.run.id, part.target) if row.resource in resources]
+        values = values_of(part, self.journal, {row.fingerprint for row in rows}) if rows else {}
+        return [
+            Open(row.outcome, row.action, resources[row.resource], values.get(row.fingerprint))
+            for row in rows
+            if row.outcome.status is Status.UNKNOWN or resources[row.resource].find
+        ]
+
+    def _sign_in(self, part: Part) -> SignIn:
+        return SignIn(part.api, part.connection, lambda url: self._transport(part, url))
+
+    def _transport(self, part: Part, url: str) -> Transport:
+        return Transport(replace(_wire(part.connection), base_url=url, in_flight=part.limits(self.job).concurrency))
+
+
+def _wire(connection: Connection) -> Wire:
+    certificate = [*connection.client_cert, None, None]
+    return Wire(
+        base_url="",
+        deadline=connection.deadline,
+        proxy=connection.proxy.read() if connection.proxy else None,
+        ca_file=connection.ca_file,
+        client_cert=certificate[0],
+        client_key=certificate[1],
+    )

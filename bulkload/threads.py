@@ -1,0 +1,83 @@
+"""What runs in a thread of its own: the sending beside its listener, the reading of rows beside the sending."""
+
+import asyncio
+import queue
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import TypeVar
+
+from bulkload.system import interrupts
+
+# Seconds that a thread is waited for whose work is done or was given up.
+_LEAVING = 1.0
+# A wait without an end can't be interrupted on Windows.
+_GLANCE = 0.05
+
+T = TypeVar("T")
+
+
+async def aside(call: Callable[[], T]) -> T:
+    """What `call` gives. Unlike asyncio.to_thread's, its thread is not waited for when the program must end at once."""
+    given: Future[T] = Future()
+    given.set_running_or_notify_cancel()
+
+    def work() -> None:
+        try:
+            given.set_result(call())
+        except BaseException as trouble:
+            given.set_exception(trouble)
+
+    threading.Thread(target=work, name="reading", daemon=True).start()
+    return await asyncio.wrap_future(given)
+
+
+def stream(
+    start: Callable[[Callable[[T], None]], Awaitable[None]],
+    *,
+    interrupted: Callable[[], None],
+    given_up: Callable[[], None],
+    abandon: Callable[[], None],
+) -> Iterator[T]:
+    """Whatever `start` tells the function that it is handed; it runs on an event loop in a thread of its own.
+
+    `interrupted` is called for the first Ctrl-C or SIGTERM and `given_up` where the listener leaves early: both then
+    wait for what `start` still does. `abandon` is called for the second, before KeyboardInterrupt is raised.
+    """
+    said: queue.SimpleQueue[tuple[T] | None] = queue.SimpleQueue()
+    trouble: list[BaseException] = []
+    left = threading.Event()
+
+    async def work() -> None:
+        try:
+            await start(lambda one: said.put((one,)))
+        except BaseException as error:
+            trouble.append(error)
+        said.put(None)
+
+    def leave() -> None:
+        left.set()
+        abandon()
+
+    thread = threading.Thread(target=lambda: asyncio.run(work()), name="sending", daemon=True)
+    with interrupts(interrupted, leave):
+        thread.start()
+        try:
+            while one := _next(said):
+                yield one[0]
+        except BaseException:
+            given_up()
+            while thread.is_alive() and not left.is_set():
+                thread.join(_GLANCE)
+            thread.join(_LEAVING)
+            raise
+        thread.join(_LEAVING)
+    if trouble:
+        raise trouble[0]
+
+
+def _next(said: "queue.SimpleQueue[tuple[T] | None]") -> tuple[T] | None:
+    while True:
+        with suppress(queue.Empty):
+            return said.get(timeout=_GLANCE)

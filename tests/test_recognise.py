@@ -1,0 +1,264 @@
+"""Which sheet is for which resource and which column is which; what is wrong with headers is told all at once."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from bulkload import stamp, template
+from bulkload.errors import UnusableFile, UsageError
+from bulkload.models import RESULT_COLUMNS, Book, Frame, Sheet
+from bulkload.openapi import BUILT_IN, open_api
+from bulkload.read import ReadOptions, open_book
+from bulkload.recognise import Assigned, find_resource, match_header, recognise, with_path_parameters
+from bulkload.resource import Resource
+
+APIS = {name: open_api(name) for name in BUILT_IN}
+RESOURCES = [resource for api in APIS.values() for resource in api.resources.values()]
+DESTINATION = APIS["cinnox"].resources["destination"]
+AGENTS = APIS["aicc"].resources["agent-settings"]
+KAZOO = APIS["myreports"].resources["pbx-kazoo"]
+NOT_OURS = "it is no resource's; name its resource with --resource if it is to be imported"
+
+
+def no_rows() -> Iterator[Frame]:
+    return iter(())
+
+
+def sheet(name: str, *header: str) -> Sheet:
+    return Sheet(name, header, 1, no_rows)
+
+
+def filled(name: str, resource: Resource) -> Sheet:
+    return sheet(name, *(column.heading for column in resource.columns))
+
+
+def book(*sheets: Sheet, stamped: dict[str, Resource] | None = None) -> Book:
+    return Book("agents.xlsx", "", sheets, stamp.rows(stamped.items()) if stamped else ())
+
+
+def found(one: Book, resource: str | None = None) -> tuple[dict[str, str], tuple[str, ...]]:
+    """The resource of each sheet to import, by sheet name, and the remarks."""
+    recognised = recognise(one, APIS, resource)
+    return {a.sheet.name: a.resource.full_name for a in recognised.assigned}, recognised.remarks
+
+
+def alone(name: str, why: str) -> str:
+    return f'Sheet "{name}" is left alone: {why}.'
+
+
+# --- sheets -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_template_is_recognised_by_its_stamp_whatever_its_sheets_are_called(tmp_path: Path) -> None:
+    path = tmp_path / "all.xlsx"
+    template.workbook(RESOURCES, path)
+    workbook = openpyxl.load_workbook(path)
+    for number, resource in enumerate(RESOURCES):
+        workbook[resource.title].title = f"List {number}"
+    workbook.save(path)
+    assert found(open_book(path, ReadOptions())) == (
+        {f"List {number}": resource.full_name for number, resource in enumerate(RESOURCES)},
+        (alone("About", "it holds no rows to import"),),
+    )
+
+
+def test_a_renamed_sheet_with_a_column_more_is_still_recognised() -> None:
+    renamed = sheet("My agents", *(column.heading for column in AGENTS.columns), "Remarks")
+    with pytest.raises(UnusableFile, match=r'My agents!G1 \(Remarks\): "Remarks" is no column of aicc/agent-settings'):
+        recognise(book(renamed, stamped={"Agent settings": AGENTS}), APIS)
+
+
+@pytest.mark.parametrize(
+    "name", ["Agent settings", "agent-settings", "AGENT SETTINGS", "aicc/agent-settings", "aicc agent_settings"]
+)
+def test_a_sheet_without_a_stamp_is_recognised_by_its_name(name: str) -> None:
+    assert found(book(filled(name, AGENTS))) == ({name: "aicc/agent-settings"}, ())
+
+
+@pytest.mark.parametrize("resource", ["agent-settings", "aicc/agent-settings"])
+def test_a_sheet_of_any_name_is_what_resource_says(resource: str) -> None:
+    assert found(book(filled("Sheet1", AGENTS)), resource) == ({"Sheet1": "aicc/agent-settings"}, ())
+
+
+def test_other_sheets_are_left_alone_and_told() -> None:
+    own = [sheet(name, "Anything") for name in ("About", "Summary", "Problems")]
+    assert found(book(filled("Destinations", DESTINATION), *own, sheet("Notes", "To do"))) == (
+        {"Destinations": "cinnox/destination"},
+        (*(alone(one.name, "it holds no rows to import") for one in own), alone("Notes", NOT_OURS)),
+    )
+
+
+def test_with_a_resource_named_the_sheets_that_are_clearly_others_are_left_alone_and_told() -> None:
+    sheets = [
+        filled("Agents", AGENTS),
+        filled("Destinations", DESTINATION),
+        sheet("About", "How to"),
+        sheet("Notes", "To do"),
+    ]
+    assert found(book(*sheets, stamped={"Destinations": DESTINATION}), "agent-settings") == (
+        {"Agents": "aicc/agent-settings"},
+        (
+            alone("Destinations", "it is for cinnox/destination, not for aicc/agent-settings"),
+            alone("About", "it has no column of aicc/agent-settings"),
+            alone("Notes", "it has no column of aicc/agent-settings"),
+        ),
+    )
+
+
+def test_a_sheet_for_an_api_that_is_not_at_hand_is_never_sent_to_another() -> None:
+    elsewhere = replace(DESTINATION, api="things")
+    one = book(
+        filled("Destinations", DESTINATION),
+        filled("Agents", AGENTS),
+        stamped={"Destinations": elsewhere, "Agents": AGENTS},
+    )
+    why = "it is for things/destination, which no API at hand has; name its document with --api"
+    assert found(one) == ({"Agents": "aicc/agent-settings"}, (alone("Destinations", why),))
+    only = book(filled("Destinations", DESTINATION), stamped={"Destinations": elsewhere})
+    assert found(only, "cinnox/destination") == ({"Destinations": "cinnox/destination"}, ())
+
+
+def test_where_no_sheet_is_recognised_it_is_said_why_and_what_to_do() -> None:
+    known = ", ".join(resource.full_name for resource in RESOURCES)
+    with pytest.raises(UnusableFile) as refused:
+        recognise(book(sheet("Sheet1", "User ID")), APIS)
+    assert str(refused.value).splitlines() == [
+        f"agents.xlsx: {alone('Sheet1', NOT_OURS)}",
+        "agents.xlsx: No sheet is recognised. Begin with a template, or name the resource with --resource: "
+        f"one of {known}.",
+    ]
+
+
+def test_a_name_that_several_apis_have_is_never_guessed() -> None:
+    apis = {
+        **APIS,
+        "other": replace(APIS["cinnox"], name="other", resources={"destination": replace(DESTINATION, api="other")}),
+    }
+    with pytest.raises(UsageError) as refused:
+        find_resource("destination", apis)
+    assert str(refused.value) == (
+        '"destination" is a resource of several APIs: say cinnox/destination or other/destination.'
+    )
+    assert find_resource("other/destination", apis).api == "other"
+    why = "its name fits several resources; say which with --resource: cinnox/destination or other/destination"
+    recognised = recognise(book(filled("Destinations", DESTINATION), filled("agent-settings", AGENTS)), apis)
+    assert recognised.remarks == (alone("Destinations", why),)
+
+
+def test_an_unknown_resource_is_answered_with_the_nearest() -> None:
+    with pytest.raises(UsageError) as refused:
+        find_resource("destinatoin", APIS)
+    assert str(refused.value) == (
+        'There is no resource "destinatoin". Did you mean cinnox/destination? See: bulkload resources'
+    )
+
+
+def test_an_old_template_is_told_with_what_has_changed() -> None:
+    shorter = replace(AGENTS, columns=AGENTS.columns[:-1])
+    assert found(book(filled("Agents", shorter), stamped={"Agents": shorter})) == (
+        {"Agents": "aicc/agent-settings"},
+        ('Sheet "Agents" was made from an older template. The column «Default display number» (optional) is new.',),
+    )
+
+
+def test_an_empty_sheet_is_left_alone_but_rows_without_a_header_are_refused(tmp_path: Path) -> None:
+    assert found(book(sheet("Destinations"), filled("Agent settings", AGENTS)))[1] == (
+        alone("Destinations", "it is empty"),
+    )
+    path = tmp_path / "blank.xlsx"
+    workbook = openpyxl.Workbook()
+    workbook.active.title = "Destinations"  # type: ignore[union-attr]
+    workbook.active["A2"] = "English Support"  # type: ignore[index]
+    workbook.save(path)
+    with pytest.raises(UnusableFile, match="row 1 is blank: name the header's row with --header-row"):
+        recognise(open_book(path, ReadOptions()), APIS)
+
+
+# --- headers ----------------------------------------------------------------------------------------------------------
+
+
+def matched(resource: Resource, *header: str) -> tuple[dict[int, str], list[str]]:
+    """The names of the columns by position, and what is wrong."""
+    assigned, faults = match_header(sheet("S", *header), resource)
+    return {position: column.name for position, column in assigned.columns.items()}, [str(fault) for fault in faults]
+
+
+@pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.full_name)
+def test_titles_and_field_names_match_in_any_case_with_or_without_spaces_and_star(resource: Resource) -> None:
+    expected = {position: column.name for position, column in enumerate(resource.columns, 1)}
+    for write in (
+        lambda column: column.heading,
+        lambda column: column.name,
+        lambda column: f" {column.title.upper()}\u00a0* ",
+        lambda column: column.title.replace(" ", "\n").lower(),
+    ):
+        assert matched(resource, *map(write, resource.columns)) == (expected, [])
+
+
+def test_everything_wrong_with_a_header_is_told_at_its_cell() -> None:
+    header = ("Display name", "Languges", "", "Types", "types *", "Fax", "Phone targets")
+    assert matched(DESTINATION, *header) == (
+        {1: "displayName", 4: "types", 7: "phoneTargets"},
+        [
+            'S!B1 (Languges): "Languges" is no column of cinnox/destination. Did you mean Languages? '
+            "Rename or delete the column.",
+            "S!C1: This column has no title. Give it one, or delete the column.",
+            'S!E1 (types *): "types *" is the same column as D1. Delete one of the two.',
+            'S!F1 (Fax): "Fax" is no column of cinnox/destination. Its columns are Destination ID, Display name, '
+            "Languages, Locations, Types, Phone targets, Staff targets, Trunk targets. Rename or delete the column.",
+            'S row 1: The column "Languages *" is missing. Add it, or begin with a new template.',
+            'S row 1: The column "Locations *" is missing. Add it, or begin with a new template.',
+        ],
+    )
+
+
+def test_the_faults_of_all_sheets_come_at_once() -> None:
+    one = book(sheet("Destinations", "Display name"), sheet("Agent settings", "User", "User ID", "User ID"))
+    with pytest.raises(UnusableFile) as refused:
+        recognise(one, APIS)
+    places = [line.split(": ")[1] for line in str(refused.value).splitlines()]
+    assert places == ["Destinations row 1"] * 3 + ["Agent settings!A1 (User)", "Agent settings!C1 (User ID)"]
+
+
+def test_a_column_of_a_path_parameters_name_wins_for_its_row_and_is_checked_like_it() -> None:
+    extended = with_path_parameters(KAZOO, ["customer tenant id", "Name"])
+    column = extended.columns[0]
+    assert (column.name, column.title, column.place, column.required) == (
+        "CUSTOMER_TENANT_ID", "Customer tenant ID", "path", True,
+    )  # fmt: skip
+    assert column.schema["format"] == "uuid"
+    assert extended.columns[1:] == KAZOO.columns
+    assert with_path_parameters(KAZOO, ["Name"]) is KAZOO
+
+
+def test_the_columns_of_a_result_are_known_by_their_exact_titles() -> None:
+    header = (*(column.heading for column in KAZOO.columns), *RESULT_COLUMNS)
+    assigned, faults = match_header(sheet("S", *header), KAZOO)
+    first = len(KAZOO.columns) + 1
+    own = {title: first + place for place, title in enumerate(RESULT_COLUMNS)}
+    columns = dict(enumerate(KAZOO.columns, 1))
+    assert faults == []
+    assert assigned == Assigned(sheet("S", *header), KAZOO, columns, own)
+    assert assigned.is_result
+    assert not match_header(filled("S", KAZOO), KAZOO)[0].is_result
+
+
+def test_a_result_without_the_columns_that_say_what_is_done_is_refused() -> None:
+    header = [*(column.name for column in KAZOO.columns), *RESULT_COLUMNS]
+    header.remove("Import run")
+    header.remove("Import ID")
+    _, faults = matched(KAZOO, *header)
+    has = ", ".join(f'"{title}"' for title in RESULT_COLUMNS if title not in ("Import run", "Import ID"))
+    assert faults == [
+        f'S row 1: The sheet has {has} of a result, but not "Import ID" and "Import run", so that nobody can tell '
+        "which rows are done. Take the result as it was written, or delete its own columns to import every row anew."
+    ]
+
+
+def test_a_result_column_twice_is_refused() -> None:
+    header = (*(column.name for column in KAZOO.columns), *RESULT_COLUMNS, "Import ID")
+    _, faults = matched(KAZOO, *header)
+    assert faults == ['S!P1 (Import ID): "Import ID" is the same column as I1. Delete one of the two.']
