@@ -1,7 +1,8 @@
 """An OpenAPI document as plain dicts, 3.0 brought to 3.1, whose references inside the document can be followed."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -11,6 +12,8 @@ from jsonschema_rs import Draft202012Validator, ValidationError
 from bulkload.errors import UnusableDocument
 from bulkload.yaml12 import parse_yaml as parse_yaml
 
+# From so many references on, a schema gets all of the document that may be referred to, shared, not its own part.
+_MANY = 50
 # Where the keys from the document's root down to a value are written one after the other.
 Place = tuple[str, ...]
 # Where a schema may stand that others refer to: names that are no words of a schema themselves.
@@ -63,12 +66,14 @@ class Document:
         return node, followed[-1] if followed else ""
 
     def self_contained(self, schema: Any) -> dict[str, Any]:
-        """The schema with all that its references need, and no more, as one JSON Schema document.
+        """The schema with all that its references need as one JSON Schema document.
 
         Raises UnusableDocument for a reference that leads nowhere or out of the document.
         """
         whole: dict[str, Any] = {"allOf": [schema]}
-        needed = self._needed(schema)
+        needed = dict(islice(self._needed(schema), _MANY))
+        if len(needed) == _MANY:
+            return whole | {name: self.data[name] for name in _HOLDERS if name in self.data}
         for place in sorted(needed, key=len):
             if not any(place[:end] in needed for end in range(1, len(place))):
                 _put(whole, place, needed[place])
@@ -78,25 +83,27 @@ class Document:
         """Where and why a schema that stands at that place, or one that it refers to, is no valid JSON Schema."""
         if found := _fault(schema, place):
             return found
-        for needed, part in self._needed(schema).items():
-            if needed not in self._sound:
-                if found := _fault(part, _reference(needed)):
-                    return found
-                self._sound.add(needed)
+        sound = set[Place]()
+        for needed, part in self._needed(schema, self._sound):
+            if found := _fault(part, _reference(needed)):
+                return found
+            sound.add(needed)
+        self._sound |= sound
         return ""
 
-    def _needed(self, schema: Any) -> dict[Place, Any]:
-        """All that the schema refers to, and what that refers to in turn."""
-        needed: dict[Place, Any] = {}
+    def _needed(self, schema: Any, known: Collection[Place] = ()) -> Iterator[tuple[Place, Any]]:
+        """All that the schema refers to, and what that refers to in turn, but for what is known."""
+        found = set[Place]()
         waiting = self._references(schema)
         while waiting:
             place = waiting.pop()
-            if place not in needed:
-                needed[place] = self._at(place)
+            if place not in found and place not in known:
+                found.add(place)
+                target = self._at(place)
                 if place not in self._direct:
-                    self._direct[place] = self._references(needed[place])
+                    self._direct[place] = self._references(target)
                 waiting += self._direct[place]
-        return needed
+                yield place, target
 
     def _references(self, schema: Any) -> list[Place]:
         places = [_place(reference, self.source) for reference in _references(schema)]

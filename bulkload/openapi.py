@@ -119,9 +119,10 @@ class _Reader:
         """The resources that the document describes in our words; where it describes none, all that POST can make."""
         posts = [self.described[name] for name in self.operations if self.described[name].method == "POST"]
         own = [one for one in posts if _is_described(one)]
+        helpers = self._helpers()
         found: dict[str, Resource] = {}
         for one in own or posts:
-            if self.operations[one.name].id in self._helpers():
+            if self.operations[one.name].id in helpers:
                 continue
             for resource in self._resources_of(one):
                 if resource.name in found:

@@ -144,8 +144,8 @@ def _parameters(one: Described) -> tuple[Parameter, ...]:
         if place != "cookie" and not (place == "header" and name.lower() in _IMPLIED):
             found[place, name] = _parameter(node, name, place)
     for name in re.findall(r"{([^}]+)}", one.path):
-        if ("path", name) not in found:
-            raise Unsupported(f"no parameter describes {{{name}}} in its path")
+        # A document should describe each of these; that they must be filled in is clear without it.
+        found.setdefault(("path", name), Parameter(name, "path", True, {"type": "string"}, account=True))
     return tuple(found.values())
 
 

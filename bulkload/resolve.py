@@ -90,14 +90,14 @@ class Resolver:
         """Ask about every row, and tell each outcome that is news, once it is in the journal."""
         self._loop = asyncio.get_running_loop()
         ask = self._asker(wire, signer, headers)
-        left = iter(sorted(rows, key=lambda row: self._age(row), reverse=True))
+        left = iter(sorted(rows, key=self._rest))
         await asyncio.gather(*(self._work(left, settings, ask, tell) for _ in range(self._concurrency)))
 
     async def _work(
         self, left: Iterator[Open], settings: Mapping[str, str], ask: Ask, tell: Callable[[Outcome], None]
     ) -> None:
         for row in left:
-            while (rest := self._settle - self._age(row)) > 0 and self._wait and not self.stopped:
+            while (rest := self._rest(row)) > 0 and self._wait and not self.stopped:
                 await self._pace.rest(rest)
             if self.stopped or rest > 0:
                 continue
@@ -106,9 +106,14 @@ class Resolver:
                 self._journal.write(self._run, (), [outcome])
                 tell(outcome)
 
-    def _age(self, row: Open) -> float:
-        """Seconds since the journal last heard of the row, which is not before it was sent."""
-        return (self._clock.now() - row.outcome.time).total_seconds() if row.outcome.time else 0.0
+    def _rest(self, row: Open) -> float:
+        """Seconds until the API can no longer be working on a row; the journal heard of it no earlier than it was sent.
+
+        Of a row that was created only the ID is asked, which needs no waiting.
+        """
+        if row.outcome.status is Status.CREATED or row.outcome.time is None:
+            return 0.0
+        return self._settle - (self._clock.now() - row.outcome.time).total_seconds()
 
     def _asker(self, wire: Wire, signer: Signer, more: Mapping[str, str]) -> Ask:
         async def ask(

@@ -43,7 +43,7 @@ def write_result(job: Job, journal: Journal, run: Run, found: Recognised, report
         report.facts += [f"{assigned.sheet.name}: {fact}" for fact in assigned.sheet.facts]
         if assigned.resource.note and counts.get(Status.CREATED):
             report.notes.append(f"{assigned.sheet.name}: {assigned.resource.note}")
-    report.remarks = list(found.remarks)
+    report.remarks = [*found.remarks, *report.remarks]
     sheets = [result_sheet(assigned, frames(assigned)) for assigned in found.assigned]
     # Rows that are in the file no more are accounted for, too.
     here = {assigned.sheet.name for assigned in found.assigned}

@@ -41,15 +41,18 @@ class Course:
         self.progress = progress
         self.confirm = confirm
         self.told = told
+        self._sent = 0
 
     def send(self, part: Part) -> Iterator[Outcome]:
         """Send the rows of one API that are still to be sent, and tell each outcome."""
-        if INTERRUPTED in self.report.stopped:
-            return
         limits = part.limits(self.job)
+        if limits.limit is not None:
+            limits = replace(limits, limit=limits.limit - self._sent)
+        if INTERRUPTED in self.report.stopped or limits.limit == 0:
+            return
         sender = Sender(self.run.id, self.journal, limits, told=self.told)
-        waiting = self.journal.counts(self.run.id).get(Status.NOT_SENT, 0)
-        self.progress.phase(f"Sending to {part.connection.name}", min(waiting, self.job.limit or waiting))
+        waiting = sum(self.journal.to_send(self.run.id).values())
+        self.progress.phase(f"Sending to {part.connection.name}", min(waiting, limits.limit or waiting))
 
         async def start(tell: Tell) -> None:
             sign_in = self._sign_in(part)
@@ -57,7 +60,9 @@ class Course:
                 await sender.send(outgoing(part, self.journal, self.run.id), wire, sign_in, tell)
             self.report.notes += sign_in.notes
 
-        yield from self._told(start, sender)
+        for outcome in self._told(start, sender):
+            self._sent += 1
+            yield outcome
 
     def settle(self, part: Part, *, wait: bool) -> Iterator[Outcome]:
         """Ask the API about the unknown rows, and for the IDs that it did not give; `wait` until it can know."""

@@ -23,9 +23,9 @@ SECRET = "the-secret-of-things"
 SHEET = "things"
 # Seconds: how long a client should wait for an answer, and the longest that work goes on once the client gave up.
 DEADLINE = 1.0
-SETTLE = 1.0
+SETTLE = 2.0
 # Work ends well within SETTLE, so that a busy machine doesn't make a liar of the server.
-_LATEST = 0.8 * SETTLE
+_LATEST = 0.9 * SETTLE
 # Seconds that nobody listens in an outage.
 _OUTAGE = 0.5
 
@@ -97,7 +97,8 @@ class Things(FaultServer):
     """The API. `tries` has the creates of each SKU in order of arrival, `records` what was made of them.
 
     `pause` is the longest, in seconds, that it takes before its work and again after it. `journal` is None where there
-    is none to look into. `sign_ins` counts the tokens given, `asked` the look-ups; `fired` tells when the armed went off.
+    is none to look into. `sign_ins` counts the tokens given and `asked` the look-ups; `fired` has the moments of
+    what was armed.
     """
 
     def __init__(self, mix: Mix, seed: int = 0, *, journal: Path | None = None, pause: float = 0.01) -> None:

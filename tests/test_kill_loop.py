@@ -1,0 +1,54 @@
+"""Never twice, never lost: the program is killed again and again while it sends, and the server's ledger is the judge."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.faults import MIXES, Mix, Things, has_intent
+from tests.kill_loop import Bulkload, Figures, Naive, Plan, loop
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="SIGKILL and fork")
+
+KILLED = Plan(rows=2000, kills=20, mix="none")
+# What may never be, whatever happens.
+CLEAN = {"duplicates": 0, "lost": 0, "wrong_ids": 0, "dustbin": 0, "without_intent": 0, "unknown": 0}
+
+
+def faults(figures: Figures) -> dict[str, int]:
+    """What of the figures should be nought."""
+    return {name: getattr(figures, name) for name in CLEAN}
+
+
+@pytest.mark.parametrize("mix", ["none", "ten", "late"])
+def test_killed_again_and_again_no_row_is_made_twice_or_lost(mix: str, tmp_path: Path) -> None:
+    """20 kills over 2,000 rows, resumed and resolved until done."""
+    plan = Plan(rows=2000, kills=20, mix=mix)
+    figures = loop(plan, Bulkload, tmp_path)
+    assert faults(figures) == CLEAN, figures
+    assert (figures.created, figures.kills) == (plan.rows, plan.kills), figures
+    assert figures.hits >= 0.8 * plan.kills, figures
+
+
+@pytest.mark.parametrize("mix", ["storm", "tokens", "outages"])
+def test_in_worse_weather_too(mix: str, tmp_path: Path) -> None:
+    """60 % of the requests go wrong; tokens end before their time; nobody listens for a while."""
+    plan = Plan(rows=200, kills=5, mix=mix)
+    figures = loop(plan, Bulkload, tmp_path)
+    assert faults(figures) == CLEAN, figures
+    assert figures.created == plan.rows, figures
+
+
+def test_every_one_of_ten_thousand_arrivals_finds_its_intent_committed(tmp_path: Path) -> None:
+    figures = loop(Plan(rows=10_000, kills=0, mix="none"), Bulkload, tmp_path, pause=0.0)
+    assert faults(figures) == CLEAN, figures
+    assert (figures.arrivals, figures.created) == (10_000, 10_000), figures
+
+
+@pytest.mark.parametrize("mix", ["none", "ten", "late"])
+def test_a_usual_loader_makes_duplicates_under_the_same_kills(mix: str, tmp_path: Path) -> None:
+    """The negative control: were there none, the tests above would test nothing."""
+    plan = Plan(rows=2000, kills=20, mix=mix)
+    figures = loop(plan, Naive, tmp_path)
+    assert figures.kills == plan.kills, figures
+    assert figures.duplicates > 0.05 * plan.rows, figures
