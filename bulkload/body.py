@@ -175,5 +175,6 @@ def fields(body: Body, fixed: Mapping[str, str]) -> Fields:
                 raise Unsupported(f"{name}, which must be there: {reason}") from reason
             left_out.append((name, str(reason)))
     if not columns:
-        raise Unsupported("its body has no field that a cell could fill")
+        why = "".join(f"; {name}: {reason}" for name, reason in left_out)
+        raise Unsupported(f"its body has no field that a cell could fill{why}")
     return Fields(tuple(columns), constants, tuple(left_out))

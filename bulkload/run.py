@@ -1,5 +1,6 @@
 """What every run does once its rows are planned: send them, ask about the unknown ones, write the result."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 
@@ -19,7 +20,7 @@ from bulkload.transport import Transport, Wire
 Tell = Callable[[Outcome], None]
 
 
-class Course:
+class Course(ABC):
     """One run with its journal and those who listen. `report` tells of it at the end.
 
     `confirm` asks a person before the first row is sent. `told` hears what a person should know while nothing moves.
@@ -42,6 +43,10 @@ class Course:
         self.confirm = confirm
         self.told = told
         self._sent = 0
+
+    @abstractmethod
+    def outcomes(self) -> Iterator[Outcome]:
+        """Make the run happen: each outcome is yielded once it is in the journal."""
 
     def send(self, part: Part) -> Iterator[Outcome]:
         """Send the rows of one API that are still to be sent, and tell each outcome."""

@@ -11,6 +11,7 @@ import csv
 import json
 import multiprocessing
 import random
+import signal
 import sqlite3
 import sys
 import tempfile
@@ -37,6 +38,8 @@ _FEW = 60
 _THEN = ("go on", "go on", "settle")
 # How many starts there are once all kills are used; then whatever is left stays.
 _STARTS = 20
+
+Work = tuple[Callable[..., None], tuple[Any, ...]]
 
 _FORKED = multiprocessing.get_context("forkserver")
 _FORKED.set_forkserver_preload(["__main__", __name__, "bulkload.pipeline"])
@@ -91,9 +94,16 @@ class Figures:
 
 
 class Loader(Protocol):
-    """What is killed. `words(verb)` is what runs as a process, for `begin`, `go on` and `settle`."""
+    """What is killed.
 
-    def process(self, verb: str) -> tuple[Callable[..., None], tuple[Any, ...]]: ...
+    `process` gives what runs as a process, a function and its arguments, for `begin`, `go on` and `settle`. `look` is
+    called after each; it gives whether all is done. `judge` adds what the loader itself says to the figures.
+    """
+
+    @property
+    def journal(self) -> Path | None: ...
+
+    def process(self, verb: str) -> Work: ...
 
     def look(self, server: Things, *, killed: bool) -> bool: ...
 
@@ -109,15 +119,14 @@ class Bulkload:
 
     plan: Plan
     folder: Path
+    journal: Path = field(init=False)
     cut_off: dict[str, int] = field(default_factory=dict)
     dustbin: set[str] = field(default_factory=set)
 
-    @property
-    def journal(self) -> Path:
-        """Where its journal stands."""
-        return self.folder / "journal.sqlite"
+    def __post_init__(self) -> None:
+        self.journal = self.folder / "journal.sqlite"
 
-    def process(self, verb: str) -> tuple[Callable[..., None], tuple[Any, ...]]:
+    def process(self, verb: str) -> Work:
         """`import`, `resume` or `resolve`."""
         words = {
             "begin": ["import", str(self.folder / f"{SHEET}.csv"), "--yes"],
@@ -179,8 +188,9 @@ class Naive:
 
     plan: Plan
     folder: Path
+    journal: None = None
 
-    def process(self, verb: str) -> tuple[Callable[..., None], tuple[Any, ...]]:
+    def process(self, verb: str) -> Work:
         """The same whatever it is asked: it knows only to start."""
         url = (self.folder / "url.txt").read_text(encoding="utf-8")
         return naive.start, (self.folder / f"{SHEET}.csv", url, SECRET, self._done, self.plan.concurrency)
@@ -211,47 +221,62 @@ def _run_command(words: list[str]) -> None:
 def loop(plan: Plan, kind: Callable[[Plan, Path], Loader], folder: Path, *, pause: float = 0.01) -> Figures:
     """Run one loop in an empty folder. `pause` is the server's: see Things."""
     loader = kind(plan, folder)
-    journal = loader.journal if isinstance(loader, Bulkload) else None
-    figures, chance, began = Figures(), random.Random(plan.seed), time.monotonic()
-    with Things(MIXES[plan.mix], plan.seed, journal=journal, pause=pause) as server:
+    began = time.monotonic()
+    with Things(MIXES[plan.mix], plan.seed, journal=loader.journal, pause=pause) as server:
         _prepare(plan, folder, server.url)
-        idle = 0
-        for verb in chain(["begin"], cycle(_THEN)):
-            kills = figures.kills
-            done = _start(loader, verb, server, figures, chance, plan)
-            idle = idle + 1 if kills == figures.kills else 0
-            if done or idle == _STARTS:
-                break
+        figures = _Loop(plan, loader, server, random.Random(plan.seed)).run()
     loader.judge(server, figures)
     _count(server, figures)
     figures.seconds = time.monotonic() - began
     return figures
 
 
-def _start(loader: Loader, verb: str, server: Things, figures: Figures, chance: random.Random, plan: Plan) -> bool:
-    """Start the loader, kill it if kills are left, and look at what it left behind; whether all is done."""
-    target, arguments = loader.process(verb)
-    process = _FORKED.Process(target=target, args=arguments)
-    process.start()
-    in_flight: list[int] = []
+@dataclass(slots=True)
+class _Loop:
+    """One loop on its way."""
 
-    def kill(now: int) -> None:
-        in_flight.append(now)
-        process.kill()
+    plan: Plan
+    loader: Loader
+    server: Things
+    chance: random.Random
+    figures: Figures = field(default_factory=Figures)
 
-    if figures.kills < plan.kills:
-        # At this pace the kills last as long as the rows do; settling asks but for few.
-        pace = (plan.rows - len(server.records)) / (plan.kills - figures.kills + 1)
-        longest = _FEW if verb == "settle" else max(1, int(2 * pace))
-        server.arm(chance.randint(1, longest), chance.uniform(0, _DELAY), kill)
-    process.join()
-    server.disarm()
-    server.wait_until_quiet()
-    killed = process.exitcode is not None and process.exitcode < 0
-    figures.kills += killed
-    figures.hits += killed and in_flight[0] > 0
-    figures.ended += not killed
-    return loader.look(server, killed=killed)
+    def run(self) -> Figures:
+        """Start the loader until all is done, or nothing comes of it any more."""
+        idle = 0
+        for verb in chain(["begin"], cycle(_THEN)):
+            killed = self.start(verb)
+            idle = 0 if killed else idle + 1
+            if self.loader.look(self.server, killed=killed) or idle == _STARTS:
+                break
+        return self.figures
+
+    def start(self, verb: str) -> bool:
+        """Start the loader, and kill it if kills are left; whether it was killed before it came to its end."""
+        target, arguments = self.loader.process(verb)
+        process = _FORKED.Process(target=target, args=arguments)
+        in_flight: list[int] = []
+
+        def kill(now: int) -> None:
+            in_flight.append(now)
+            process.kill()
+
+        process.start()
+        if self.figures.kills < self.plan.kills:
+            self.server.arm(self.chance.randint(1, self._longest(verb)), self.chance.uniform(0, _DELAY), kill)
+        process.join()
+        self.server.disarm()
+        self.server.wait_until_quiet()
+        killed = process.exitcode == -signal.SIGKILL
+        self.figures.kills += killed
+        self.figures.hits += killed and in_flight[0] > 0
+        self.figures.ended += not killed
+        return killed
+
+    def _longest(self, verb: str) -> int:
+        """The most requests before a kill: at this pace the kills last as long as the rows do."""
+        pace = (self.plan.rows - len(self.server.records)) / (self.plan.kills - self.figures.kills + 1)
+        return _FEW if verb == "settle" else max(1, int(2 * pace))
 
 
 def _prepare(plan: Plan, folder: Path, url: str) -> None:

@@ -1,16 +1,14 @@
-"""Never twice, never lost: the program is killed again and again while it sends, and the server's ledger is the judge."""
+"""Never twice, never lost: the program is killed again and again while it sends; the server's ledger is the judge."""
 
 import os
 from pathlib import Path
 
 import pytest
 
-from tests.faults import MIXES, Mix, Things, has_intent
 from tests.kill_loop import Bulkload, Figures, Naive, Plan, loop
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="SIGKILL and fork")
 
-KILLED = Plan(rows=2000, kills=20, mix="none")
 # What may never be, whatever happens.
 CLEAN = {"duplicates": 0, "lost": 0, "wrong_ids": 0, "dustbin": 0, "without_intent": 0, "unknown": 0}
 

@@ -1,0 +1,141 @@
+"""What a command needs before it can begin: the APIs at hand, where to send, and the job."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from bulkload.connection import Connection, choose
+from bulkload.credential import Credential
+from bulkload.errors import SettingsError, UsageError
+from bulkload.job import Job
+from bulkload.journal import Journal, default_path
+from bulkload.models import Run
+from bulkload.openapi import BUILT_IN, open_api
+from bulkload.read import ReadOptions
+from bulkload.resource import Api, Rate, parse_seconds
+from bulkload.sandbox import Fault, Sandbox
+from bulkload.settings import load_connections
+
+Connect = Callable[[Api], Connection]
+
+
+def apis(named: list[str] | None, connections: list[str] | None = None, config: Path | None = None) -> dict[str, Api]:
+    """The APIs at hand: the documents given, else those that come with bulkload and that connections speak of."""
+    if named:
+        apis = [open_api(name) for name in named]
+        return {api.name: api for api in apis}
+    paths = [
+        one.api
+        for name, one in load_connections(config).items()
+        if one.api not in BUILT_IN and (not connections or name in connections)
+    ]
+    return {api.name: api for api in map(open_api, [*BUILT_IN, *dict.fromkeys(paths)])}
+
+
+def job(
+    file: Path, apis: dict[str, Api], connect: Any, resource: str | None, reading: tuple[Any, ...], **more: Any
+) -> Job:
+
+    return Job(file, apis, connect, resource=resource, reading=ReadOptions(*reading), **more)
+
+
+def job_of(
+    run: Run,
+    journal: Journal,
+    file: Path | None,
+    connections: list[str] | None,
+    config: Path | None,
+    api: list[str] | None,
+    resource: str | None,
+    reading: tuple[Any, ...],
+    **more: Any,
+) -> Job:
+    """What goes on with a run: its file, its connections and its resource, unless others are named."""
+    names = connections or [name for name in run.connection.split(", ") if name != "sandbox"]
+    at_hand = apis(api, names, config)
+    resources = journal.resources(run.id)
+    if resource is None and len(set(resources)) == 1:
+        resource = resources[0]
+    return job(file or Path(run.file), at_hand, chooser(names, config), resource, reading, **more)
+
+
+def same_options(run: Run, connections: list[str] | None, journal: Path | None) -> list[str]:
+    named = [f"--connection {name}" for name in connections or run.connection.split(", ")]
+    return [*named, *([f"--journal {journal}"] if journal else [])]
+
+
+def pace(rate: str | None, concurrency: int | None, wait_for_api: str) -> dict[str, Any]:
+
+    try:
+        return {
+            "rate": Rate.parse(rate) if rate else None,
+            "concurrency": concurrency,
+            "wait_for_api": parse_seconds(wait_for_api),
+        }
+    except ValueError as error:
+        raise UsageError(f"--rate, --wait-for-api: {error}") from error
+
+
+def no_connection(api: Api) -> Connection:
+    raise SettingsError(f"No connection is needed here, but one for {api.name} was asked for.")
+
+
+def chooser(names: list[str] | None, config: Path | None) -> Any:
+    """Gives the connection of an API: of those named, if any are."""
+    known = load_connections(config)
+    for name in names or ():
+        if name not in known:
+            raise SettingsError(f'There is no connection "{name}". Those there are: {", ".join(known) or "none"}.')
+
+    def connect(api: Api) -> Connection:
+        fitting = [name for name in names or () if known[name].api_name == api.name]
+        return choose(known, fitting[0] if fitting else names[0] if names else None, api)
+
+    return connect
+
+
+@contextlib.contextmanager
+def sandbox(apis: dict[str, Api], faults: list[str] | None) -> Iterator[Any]:
+    """A stand-in of its own for one run: a fresh world, which knows no earlier rows."""
+    with Sandbox(list(apis.values()), [Fault.parse(text) for text in faults or ()]) as world:
+
+        def connect(api: Api) -> Connection:
+            credentials = world.credentials(api)
+            return Connection(
+                name="sandbox",
+                api=api.name,
+                base_url=world.base_url(api.name),
+                settings=world.settings(api),
+                credentials={name: Credential.in_memory(name, value) for name, value in credentials.items()},
+                rate=Rate(1000, 1.0),
+                sandbox=True,
+            )
+
+        yield connect
+
+
+def sandbox_toml(world: Any, apis: list[Api]) -> str:
+    """What to write into bulkload.toml, and to set in the environment, to send to the stand-in."""
+    lines = []
+    for api in apis:
+        credentials = world.credentials(api)
+        prefix = f"SANDBOX_{api.name.upper()}".replace("-", "_")
+        lines += [f"# export {prefix}_{name.upper()}={value}" for name, value in credentials.items()]
+        kept = ", ".join(f'{name} = "env:{prefix}_{name.upper()}"' for name in credentials)
+        settings = ", ".join(f'"{name}" = "{value}"' for name, value in world.settings(api).items())
+        lines += [
+            f"[connections.{api.name}-sandbox]",
+            f'api = "{api.name}"',
+            f'base_url = "{world.base_url(api.name)}"',
+            f"settings = {{ {settings} }}",
+            f"credentials = {{ {kept} }}",
+            'rate = "1000/s"',
+            "",
+        ]
+    return "\n".join(["# A stand-in that forgets everything when it ends. Write this into bulkload.toml:", "", *lines])
+
+
+def journal(path: Path | None) -> Journal:
+    """The journal at `path`, or the user's own."""
+    return Journal(path or default_path())
