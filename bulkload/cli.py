@@ -211,6 +211,8 @@ def import_(
 
     if sandbox and connection:
         raise UsageError("--sandbox is a connection of its own: leave out --connection.")
+    if again and update:
+        raise UsageError("--again makes new records and --update changes old ones: take one of the two.")
     if fault and not sandbox:
         raise UsageError("--fault is for --sandbox only.")
     apis = arrange.apis(api, connection, config)

@@ -39,7 +39,7 @@ class Document:
                 f"{source}: {found}; an OpenAPI document of version 3.0 or 3.1 is wanted. Convert it, or give another."
             )
         self.source = source
-        self.data: Mapping[str, Any] = {**_upgrade(data), "openapi": "3.1.0"} if version.startswith("3.0") else data
+        self.data: Mapping[str, Any] = {**_upgrade(data), "openapi": "3.1.0" if version < "3.1" else version}
         # The places that the schema at a place refers to, as far as anyone has asked.
         self._direct: dict[Place, list[Place]] = {}
         # The places whose schemas were found to be valid, each by itself.
@@ -205,7 +205,11 @@ def _is_data(key: str) -> bool:
 
 
 def _upgrade(node: Any, *, by_name: bool = False) -> Any:
-    """OpenAPI 3.0 said in the words of 3.1 (JSON Schema 2020-12). `by_name`: its keys are names, not words."""
+    """The words of OpenAPI 3.0 said in those of 3.1, where many documents still use them (JSON Schema 2020-12).
+
+    A field that only the API fills is no longer required: that is meant of answers alone (OpenAPI 3.0, 4.7.24.2).
+    `by_name`: the keys of the node are names, not words.
+    """
     if isinstance(node, list):
         return [_upgrade(part) for part in node]
     if not isinstance(node, dict):
@@ -223,4 +227,11 @@ def _upgrade(node: Any, *, by_name: bool = False) -> Any:
     for exclusive, bound in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
         if isinstance(node.get(exclusive), bool) and node.pop(exclusive) and bound in node:
             node[exclusive] = node.pop(bound)
+    if isinstance(node.get("required"), list) and isinstance(node.get("properties"), dict):
+        node["required"] = [name for name in node["required"] if not _is_read_only(node["properties"], name)]
     return node
+
+
+def _is_read_only(properties: Mapping[str, Any], name: Any) -> bool:
+    schema = properties.get(name) if isinstance(name, str) else None
+    return isinstance(schema, dict) and schema.get("readOnly") is True

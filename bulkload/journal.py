@@ -564,7 +564,7 @@ class Journal:
 
         The sheet may have been renamed since where the run had only one. Empty where the run is not known here.
         """
-        names = self.sheets(run)
+        names = [name for name in self.sheets(run) if not name.endswith(GONE)]
         if sheet not in names and len(names) == 1:
             sheet = names[0]
         found: dict[int, Known] = {}

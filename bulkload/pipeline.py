@@ -1,7 +1,7 @@
 """A run from file to result: read → validate → plan → send → write. The order of the work stands here alone."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -31,8 +31,10 @@ class Import(Course):
         book, found = open_file(self.job)
         parts = divide(self.job, found, self.journal)
         self.run = self.report.run = self._begin(book, parts)
-        with _held(self.journal, parts, self.run):
-            self._plan(parts, found)
+        with ExitStack() as stack:
+            with self._undone():
+                stack.enter_context(_held(self.journal, parts, self.run))
+                self._plan(parts, found)
             for part in parts:
                 yield from self.send(part)
             if self.job.resolve:
@@ -48,15 +50,20 @@ class Import(Course):
             target="; ".join(part.target for part in parts),
         )
 
-    def _plan(self, parts: Sequence[Part], found: Recognised) -> None:
-        """Check and plan every row and put it into the journal, then ask. What comes to nothing leaves no trace."""
+    @contextmanager
+    def _undone(self) -> Iterator[None]:
+        """What comes to nothing before the first row is sent leaves no trace."""
         try:
-            preview = self._checked(parts, found)
-            if preview.to_send and not self.confirm(preview):
-                raise NotConfirmed("Nothing was sent.")
+            yield
         except BaseException:
             self.journal.purge(self.run.id)
             raise
+
+    def _plan(self, parts: Sequence[Part], found: Recognised) -> None:
+        """Check and plan every row and put it into the journal, then ask."""
+        preview = self._checked(parts, found)
+        if preview.to_send and not self.confirm(preview):
+            raise NotConfirmed("Nothing was sent.")
         self.journal.agreed(self.run.id)
 
     def _checked(self, parts: Sequence[Part], found: Recognised) -> Preview:

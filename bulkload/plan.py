@@ -289,22 +289,13 @@ def request(
             {name: settings.get(name, value) for name, value in asked.items() if name not in theirs},
         ),
         body=resource.body(row.values),
-        secrets=_secrets(resource, row.values),
+        secrets=resource.secrets(row.values),
     )
 
 
 def _merged(*headers: Mapping[str, str]) -> dict[str, str]:
     """Headers of which the later win, whatever case their names are in."""
     return dict({name.casefold(): (name, value) for some in headers for name, value in some.items()}.values())
-
-
-def _secrets(resource: Resource, values: Mapping[str, Any]) -> tuple[str, ...]:
-    found: list[str] = []
-    for column in resource.columns:
-        if column.secret and column.name in values:
-            value = values[column.name]
-            found += [str(part) for part in (value if isinstance(value, list) else [value])]
-    return tuple(found)
 
 
 def _canonical(value: Any) -> Any:

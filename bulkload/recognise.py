@@ -15,6 +15,7 @@ from bulkload.schema import DTYPES
 
 # Sheets that the tool itself writes beside the data.
 OWN_SHEETS = frozenset({"About", "Summary", "Problems"})
+_OWN = "it holds no rows to import"
 # The columns of a result by which a row says what became of it: without one of them none can be believed.
 CLAIM_COLUMNS = ("Import status", "Import ID", "Import run", "Source row")
 # From what likeness on (of 100) a name is suggested.
@@ -77,6 +78,8 @@ def recognise(book: Book, apis: Mapping[str, Api], resource: str | None = None) 
         if isinstance(target, Resource) and not any(title.strip() for title in sheet.header):
             next(iter(sheet.frames()), None)  # raises where there are rows all the same
             target = "it is empty"
+        if target == _OWN and marks:
+            continue  # of a workbook that the tool has written
         if isinstance(target, str):
             remarks.append(f'Sheet "{sheet.name}" is left alone: {target}.')
             continue
@@ -161,7 +164,7 @@ def _chosen(
     if mark:
         return f"it is for {mark.resource}, which no API at hand has; name its document with --api"
     if sheet.name in OWN_SHEETS:
-        return "it holds no rows to import"
+        return _OWN
     found = [resource for resource in known.values() if _letters(sheet.name) in _sheet_names(resource)]
     if len(found) > 1:
         return f"its name fits several resources; say which with --resource: {_one_of(found)}"

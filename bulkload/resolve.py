@@ -15,8 +15,10 @@ from bulkload.journal import Journal
 from bulkload.lookup import Ask, Found, Record, find, read, same
 from bulkload.models import UPDATE, Answer, Lost, NotSent, Outcome, Reply, Status
 from bulkload.pace import Clock, Pace
+from bulkload.redact import redact
 from bulkload.resource import Operation, Rate, Resource
-from bulkload.wire import Signer, Wire
+from bulkload.threads import INTERRUPTED
+from bulkload.wire import Carrier, Signer
 
 # A look-up changes nothing, so it may be asked again.
 TRIES = 3
@@ -76,14 +78,14 @@ class Resolver:
 
     def abandon(self) -> None:
         """A question that is under way changes nothing: there is no more to leave than to stop."""
-        self.stop("Interrupted.")
+        self.stop(INTERRUPTED)
 
     async def resolve(
         self,
         rows: Sequence[Open],
         settings: Mapping[str, str],
         headers: Mapping[str, str],
-        wire: Wire,
+        wire: Carrier,
         signer: Signer,
         tell: Callable[[Outcome], None],
     ) -> None:
@@ -91,17 +93,22 @@ class Resolver:
         self._loop = asyncio.get_running_loop()
         ask = self._asker(wire, signer, headers)
         left = iter(sorted(rows, key=self._rest))
-        await asyncio.gather(*(self._work(left, settings, ask, tell) for _ in range(self._concurrency)))
+        await asyncio.gather(*(self._work(left, settings, ask, signer, tell) for _ in range(self._concurrency)))
 
     async def _work(
-        self, left: Iterator[Open], settings: Mapping[str, str], ask: Ask, tell: Callable[[Outcome], None]
+        self,
+        left: Iterator[Open],
+        settings: Mapping[str, str],
+        ask: Ask,
+        signer: Signer,
+        tell: Callable[[Outcome], None],
     ) -> None:
         for row in left:
             while (rest := self._rest(row)) > 0 and self._wait and not self.stopped:
                 await self._pace.rest(rest)
             if self.stopped or rest > 0:
                 continue
-            outcome = await resolve(row, settings, ask)
+            outcome = _fit_to_show(await resolve(row, settings, ask), row, signer)
             if outcome != row.outcome and not self.stopped:
                 self._journal.write(self._run, (), [outcome])
                 tell(outcome)
@@ -115,7 +122,7 @@ class Resolver:
             return 0.0
         return self._settle - (self._clock.now() - row.outcome.time).total_seconds()
 
-    def _asker(self, wire: Wire, signer: Signer, more: Mapping[str, str]) -> Ask:
+    def _asker(self, wire: Carrier, signer: Signer, more: Mapping[str, str]) -> Ask:
         async def ask(
             operation: Operation, path: str, query: tuple[tuple[str, str], ...], headers: Mapping[str, str], body: Any
         ) -> Reply:
@@ -205,6 +212,12 @@ async def _settle_update(
         error = "Perhaps not done; this update may be sent again without harm."
         return replace(row.outcome, status=Status.FAILED, error=error)
     return _open(row, f"Look at the record {row.outcome.id}: the update may be there or not. {_by_hand(row)}")
+
+
+def _fit_to_show(outcome: Outcome, row: Open, signer: Signer) -> Outcome:
+    """The API's words may hold what was sent."""
+    secrets = signer.secrets().union(row.resource.secrets(row.values or {}))
+    return replace(outcome, error=redact(outcome.error, secrets), note=redact(outcome.note, secrets))
 
 
 def _open(row: Open, why: str) -> Outcome:

@@ -259,6 +259,11 @@ class Resource:
                 _put(body, column.pointer, values[column.name])
         return body
 
+    def secrets(self, values: Mapping[str, Any]) -> tuple[str, ...]:
+        """The row's values, as text, that must reach nothing that is written."""
+        held = [values[column.name] for column in self.columns if column.secret and column.name in values]
+        return tuple(str(part) for value in held for part in (value if isinstance(value, list) else [value]))
+
     def column(self, name: str) -> Column:
         """The column of that name. Raises KeyError."""
         for column in self.columns:

@@ -13,8 +13,8 @@ from bulkload.models import Outcome, Run, Status
 from bulkload.recognise import Recognised
 from bulkload.resolve import Open, Resolver
 from bulkload.result import write_result
-from bulkload.send import INTERRUPTED, Sender
-from bulkload.threads import stream
+from bulkload.send import Sender
+from bulkload.threads import INTERRUPTED, listen
 from bulkload.transport import Transport, Wire
 
 Tell = Callable[[Outcome], None]
@@ -100,12 +100,7 @@ class Course(ABC):
 
     def _told(self, start: Callable[[Tell], Awaitable[None]], work: Sender | Resolver) -> Iterator[Outcome]:
         """The outcomes of work in a thread of its own, which an interrupt brings to an end."""
-        for outcome in stream(
-            start,
-            interrupted=lambda: work.stop(INTERRUPTED),
-            given_up=lambda: work.stop("The run was given up."),
-            abandon=work.abandon,
-        ):
+        for outcome in listen(start, work):
             self.progress.outcome(outcome)
             yield outcome
         if work.stopped:

@@ -6,11 +6,10 @@ A row whose answer was lost is never sent again here. Retries happen only where 
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Protocol
 
 from bulkload.answer import Meaning, Verdict, judge
 from bulkload.auth import Signed
@@ -21,12 +20,12 @@ from bulkload.pace import PATIENCE, REAL, Clock, Pace
 from bulkload.recorder import Recorder
 from bulkload.redact import redact
 from bulkload.resource import Operation, Rate
-from bulkload.threads import aside, stream
+from bulkload.threads import aside
+from bulkload.wire import Carrier, Signer
 
 log = logging.getLogger(__name__)
 
 TRIES = 3
-INTERRUPTED = "Interrupted."
 # Seconds that the rows in flight have to come to their end once the run was told to stop.
 LAST_CHANCE = 30.0
 _LONGEST_MESSAGE = 500
@@ -34,30 +33,6 @@ _LONGEST_MESSAGE = 500
 _SHORTEST_SECRET_IN_ID = 8
 # What keeps further rows from being sent, but says nothing against those that were.
 _REASONS = (SignInError, SettingsError, UnusableFile)
-
-
-class Wire(Protocol):
-    """What carries requests: see transport.py."""
-
-    async def send(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Sequence[tuple[str, str]],
-        headers: Mapping[str, str],
-        body: bytes | None,
-    ) -> Reply: ...
-
-
-class Signer(Protocol):
-    """What signs requests: see auth.py."""
-
-    async def sign(self, operation: Operation) -> Signed: ...
-
-    async def renew(self, seen: int) -> bool: ...
-
-    def secrets(self) -> frozenset[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +114,7 @@ class Sender:
         self._call(self._abandon)
 
     async def send(
-        self, batches: Iterator[Sequence[Outgoing]], wire: Wire, signer: Signer, tell: Callable[[Outcome], None]
+        self, batches: Iterator[Sequence[Outgoing]], wire: Carrier, signer: Signer, tell: Callable[[Outcome], None]
     ) -> None:
         """Send every row of the batches, `concurrency` at a time, and tell each outcome once it is in the journal.
 
@@ -177,7 +152,7 @@ class Sender:
         await self._clock.sleep(LAST_CHANCE)
         self._abandon()
 
-    async def _work(self, feed: "_Feed", wire: Wire, signer: Signer, tell: Callable[[Outcome], None]) -> None:
+    async def _work(self, feed: "_Feed", wire: Carrier, signer: Signer, tell: Callable[[Outcome], None]) -> None:
         while not self.stopped and (self._limits.limit is None or self._taken < self._limits.limit):
             self._taken += 1
             try:
@@ -199,7 +174,7 @@ class Sender:
 
     # One row
 
-    async def _send_row(self, row: _Row, wire: Wire, signer: Signer) -> Outcome | None:
+    async def _send_row(self, row: _Row, wire: Carrier, signer: Signer) -> Outcome | None:
         """Send one row until there is an outcome; None if the run stopped before the row went out."""
         request, operation = row.outgoing.request, row.outgoing.operation
         body = None if request.body is None else json.dumps(request.body, ensure_ascii=False).encode()
@@ -357,17 +332,3 @@ class _Feed:
                     return None
                 self._rows = iter(batch)
             return row
-
-
-def outcomes(start: Callable[[Callable[[Outcome], None]], Awaitable[None]], sender: Sender) -> Iterator[Outcome]:
-    """The outcomes of a sending, as they become known: it runs in a thread of its own.
-
-    The first Ctrl-C or SIGTERM sends no further row and waits for those in flight; the second leaves them and raises
-    KeyboardInterrupt. Whoever stops listening before the end waits for the rows in flight, too.
-    """
-    return stream(
-        start,
-        interrupted=partial(sender.stop, INTERRUPTED),
-        given_up=partial(sender.stop, "The import was given up."),
-        abandon=sender.abandon,
-    )

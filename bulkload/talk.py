@@ -22,8 +22,8 @@ from bulkload.models import Run, Status
 from bulkload.pipeline import dry_run as planned
 from bulkload.progress import Bars, Lines
 from bulkload.run import Course
-from bulkload.send import INTERRUPTED
 from bulkload.system import create_private
+from bulkload.threads import INTERRUPTED
 
 log = logging.getLogger("bulkload")
 

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from bulkload.system import interrupts
 
@@ -15,7 +15,17 @@ _LEAVING = 1.0
 # A wait without an end can't be interrupted on Windows.
 _GLANCE = 0.05
 
+INTERRUPTED = "Interrupted."
+
 T = TypeVar("T")
+
+
+class Stoppable(Protocol):
+    """Work that can be told to end, from any thread."""
+
+    def stop(self, why: str) -> None: ...
+
+    def abandon(self) -> None: ...
 
 
 async def aside(call: Callable[[], T]) -> T:
@@ -75,6 +85,20 @@ def stream(
         thread.join(_LEAVING)
     if trouble:
         raise trouble[0]
+
+
+def listen(start: Callable[[Callable[[T], None]], Awaitable[None]], work: Stoppable) -> Iterator[T]:
+    """What work tells as it goes on, in a thread of its own.
+
+    The first Ctrl-C or SIGTERM lets it begin nothing more and waits for what is under way; the second leaves that and
+    raises KeyboardInterrupt. Whoever stops listening before the end waits, too.
+    """
+    return stream(
+        start,
+        interrupted=lambda: work.stop(INTERRUPTED),
+        given_up=lambda: work.stop("The run was given up."),
+        abandon=work.abandon,
+    )
 
 
 def _next(said: "queue.SimpleQueue[tuple[T] | None]") -> tuple[T] | None:

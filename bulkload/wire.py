@@ -8,7 +8,7 @@ from bulkload.models import Reply
 from bulkload.resource import Operation
 
 
-class Wire(Protocol):
+class Carrier(Protocol):
     """What carries requests: see transport.py."""
 
     async def send(

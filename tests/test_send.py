@@ -27,7 +27,8 @@ from bulkload.models import MASK, Answer, HeadOnly, Lost, NotSent, Outcome, Repl
 from bulkload.openapi import open_api
 from bulkload.resource import Api, Operation, Rate
 from bulkload.sandbox import FAULTS, Fault, Sandbox
-from bulkload.send import INTERRUPTED, Limits, Outgoing, Sender, outcomes
+from bulkload.send import Limits, Outgoing, Sender
+from bulkload.threads import INTERRUPTED, listen
 from bulkload.transport import Transport
 from bulkload.transport import Wire as WireSettings
 from tests.support import connection
@@ -685,7 +686,7 @@ def deliver(folder: Path, sandbox: Sandbox, api: Api, rows: int, limits: Limits,
             async with transport(base_url or there.base_url) as wire:
                 await sender.send(iter([bodies(api, sandbox, rows)]), wire, sign_in, tell)
 
-        heard = list(outcomes(start, sender))
+        heard = list(listen(start, sender))
         counts = journal.counts(name)
     assert Counter(one.status for one in heard) == {s: n for s, n in counts.items() if s is not NOT_SENT}
     return Done(counts, {one.row: one.id for one in heard if one.status is CREATED}, sender.stopped)
