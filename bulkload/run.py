@@ -2,14 +2,19 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import replace
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Protocol
 
+from bulkload import auth, threads
 from bulkload.auth import SignIn
 from bulkload.batches import outgoing, values_of
 from bulkload.connection import Connection, base_url
 from bulkload.job import Job, Part, Preview, Progress, Report
 from bulkload.journal import Journal
 from bulkload.models import Outcome, Run, Status
+from bulkload.pace import REAL, Clock
 from bulkload.recognise import Recognised
 from bulkload.resolve import Open, Resolver
 from bulkload.result import write_result
@@ -18,6 +23,31 @@ from bulkload.threads import INTERRUPTED, listen
 from bulkload.transport import Transport, Wire
 
 Tell = Callable[[Outcome], None]
+
+
+class Stream(Protocol):
+    """How work runs beside its listener: see threads.py."""
+
+    def __call__(
+        self,
+        start: Callable[[Tell], Awaitable[None]],
+        *,
+        interrupted: Callable[[], None],
+        given_up: Callable[[], None],
+        abandon: Callable[[], None],
+    ) -> Iterator[Outcome]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a run talks to, what it waits by and where it runs, so that a test can hand in its own."""
+
+    transport: Callable[[Wire], AbstractAsyncContextManager[auth.Sender]] = Transport
+    clock: Clock = REAL
+    stream: Stream = threads.stream
+
+
+_REAL = World()
 
 
 class Course(ABC):
@@ -35,6 +65,7 @@ class Course(ABC):
         progress: Progress,
         confirm: Callable[[Preview], bool],
         told: Callable[[str], None],
+        world: World = _REAL,
     ) -> None:
         self.job = job
         self.journal = journal
@@ -42,6 +73,7 @@ class Course(ABC):
         self.progress = progress
         self.confirm = confirm
         self.told = told
+        self.world = world
         self._sent = 0
 
     @abstractmethod
@@ -55,7 +87,7 @@ class Course(ABC):
             limits = replace(limits, limit=limits.limit - self._sent)
         if INTERRUPTED in self.report.stopped or limits.limit == 0:
             return
-        sender = Sender(self.run.id, self.journal, limits, told=self.told)
+        sender = Sender(self.run.id, self.journal, limits, told=self.told, clock=self.world.clock)
         waiting = sum(self.journal.to_send(self.run.id).values())
         self.progress.phase(f"Sending to {part.connection.name}", min(waiting, limits.limit or waiting))
 
@@ -78,7 +110,14 @@ class Course(ABC):
             return
         limits = part.limits(self.job)
         resolver = Resolver(
-            self.run.id, self.journal, limits.rate, limits.concurrency, part.settle, wait=wait, told=self.told
+            self.run.id,
+            self.journal,
+            limits.rate,
+            limits.concurrency,
+            part.settle,
+            wait=wait,
+            told=self.told,
+            clock=self.world.clock,
         )
         self.progress.phase("Asking what became of unknown rows", len(rows))
 
@@ -118,10 +157,13 @@ class Course(ABC):
         ]
 
     def _sign_in(self, part: Part) -> SignIn:
-        return SignIn(part.api, part.connection, lambda url: self._transport(part, url))
+        clock = self.world.clock
+        transport = partial(self._transport, part)
+        return SignIn(part.api, part.connection, transport, clock=clock.monotonic, sleep=clock.sleep)
 
-    def _transport(self, part: Part, url: str) -> Transport:
-        return Transport(replace(_wire(part.connection), base_url=url, in_flight=part.limits(self.job).concurrency))
+    def _transport(self, part: Part, url: str) -> AbstractAsyncContextManager[auth.Sender]:
+        wire = replace(_wire(part.connection), base_url=url, in_flight=part.limits(self.job).concurrency)
+        return self.world.transport(wire)
 
 
 def _wire(connection: Connection) -> Wire:
