@@ -227,6 +227,7 @@ def import_(
         if dry_run:
             return talk.dry_run(job, opened)
         options = ["--sandbox"] if sandbox else [f"--connection {name}" for name in connection or ()]
+        options += [f"--resource {resource}"] if resource else []
         options += [f"--journal {journal}"] if journal else []
         asked = not sandbox and not yes
         saying = stack.enter_context(talk.talk(opened, options, talk.Voice(as_json, quiet, verbose, log_file)))

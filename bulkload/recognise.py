@@ -165,7 +165,9 @@ def _chosen(
         return f"it is for {mark.resource}, which no API at hand has; name its document with --api"
     if sheet.name in OWN_SHEETS:
         return _OWN
-    found = [resource for resource in known.values() if _letters(sheet.name) in _sheet_names(resource)]
+    # A CSV result is called after its input: `destination.result-2.csv`.
+    name = re.sub(r"\.result(?:-[0-9]+)?$", "", sheet.name) if sheet.from_text else sheet.name
+    found = [resource for resource in known.values() if _letters(name) in _sheet_names(resource)]
     if len(found) > 1:
         return f"its name fits several resources; say which with --resource: {_one_of(found)}"
     return found[0] if found else "it is no resource's; name its resource with --resource if it is to be imported"

@@ -83,6 +83,18 @@ def test_a_sheet_of_any_name_is_what_resource_says(resource: str) -> None:
     assert found(book(filled("Sheet1", AGENTS)), resource) == ({"Sheet1": "aicc/agent-settings"}, ())
 
 
+def test_a_csv_result_is_recognised_by_the_name_of_its_input() -> None:
+    names = ("destination.result", "aicc-called-route.result-2")
+    sheets = [
+        replace(filled(name, resource), from_text=True)
+        for name, resource in zip(names, (DESTINATION, APIS["aicc"].resources["called-route"]), strict=True)
+    ]
+    assert found(book(*sheets)) == (dict(zip(names, ("cinnox/destination", "aicc/called-route"), strict=True)), ())
+    assert found(book(replace(filled("destination.old", DESTINATION), from_text=True), sheets[0]))[0].keys() == {
+        names[0]
+    }
+
+
 def test_other_sheets_are_left_alone_and_told() -> None:
     own = [sheet(name, "Anything") for name in ("About", "Summary", "Problems")]
     assert found(book(filled("Destinations", DESTINATION), *own, sheet("Notes", "To do"))) == (
