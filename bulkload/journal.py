@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -385,6 +385,25 @@ class Journal:
         with self._trouble():
             return dict(self._db.execute(query, (run,)).fetchall())
 
+    def give_up(self, run: str, deadline: float) -> None:
+        """Call the rows unknown that were in flight when the run was cut off; nobody may be at work on it.
+
+        The API may have had their requests until then, which is not known, but no longer than `deadline` seconds after
+        they were sent: from then on it is to be given its time.
+        """
+        now = self._clock()
+        with self._transaction():
+            cut_off = self._db.execute(
+                "SELECT sheet, row, sent FROM rows WHERE run = ? AND status = 'sending'", (run,)
+            ).fetchall()
+            self._db.executemany(
+                "UPDATE rows SET status = 'unknown', error = ?, time = ? WHERE run = ? AND sheet = ? AND row = ?",
+                [
+                    (_CUT_OFF, _stored(min(now, _local(row["sent"]) + timedelta(seconds=deadline))), run, *row[:2])
+                    for row in cut_off
+                ],
+            )
+
     def open_rows(self, run: str, target: str) -> list[OpenRow]:
         """The run's rows on this target that may exist, and those that were created without an ID being known.
 
@@ -473,7 +492,7 @@ class Journal:
         now = _stored(self._clock())
         with self._transaction():
             begun = self._db.executemany(
-                "UPDATE rows SET status = 'sending', attempts = attempts + 1, sent = ? "
+                "UPDATE rows SET status = 'sending', attempts = attempts + 1, sent = ?, time = NULL "
                 "WHERE run = ? AND sheet = ? AND row = ? AND status IN ('not sent', 'failed')",
                 [(now, run, sheet, row) for sheet, row in intents],
             ).rowcount

@@ -10,7 +10,7 @@ from bulkload.batches import Batch, plan_rows
 from bulkload.connection import base_url
 from bulkload.errors import NotConfirmed, UsageError
 from bulkload.job import Job, Part, Preview, Report, divide, open_file, refuse_empty
-from bulkload.journal import Changes, Journal, NewRow
+from bulkload.journal import Changes, Journal, NewRow, OpenRow
 from bulkload.match import MAY_EXIST, Matched, match
 from bulkload.models import UPDATE, Book, Outcome, Request, Run, Severity, Status
 from bulkload.recognise import Assigned, Recognised
@@ -87,6 +87,13 @@ class _Continued(Course):
         self.run = self.report.run = run
         return self
 
+    def _held(self, parts: Sequence[Part]) -> ExitStack:
+        """Keep others away while this is entered; what was in flight when the run was cut off is unknown from now on."""
+        with ExitStack() as stack:
+            stack.enter_context(_held(self.journal, parts, self.run))
+            self.journal.give_up(self.run.id, max(part.connection.deadline for part in parts))
+            return stack.pop_all()
+
 
 class Resume(_Continued):
     """A run goes on with its rows that are not sent or failed; never with those that are unknown."""
@@ -98,7 +105,7 @@ class Resume(_Continued):
         book, found = open_file(self.job)
         parts = divide(self.job, found, self.journal)
         _refuse_other_target(self.run, parts)
-        with _held(self.journal, parts, self.run):
+        with self._held(parts):
             self._follow(book, parts)
             if to_send := self.journal.to_send(self.run.id):
                 self._agree(parts, found, to_send)
@@ -161,7 +168,7 @@ class Resolve(_Continued):
         _, found = open_file(self.job)
         parts = divide(self.job, found, self.journal)
         _refuse_other_target(self.run, parts)
-        with _held(self.journal, parts, self.run):
+        with self._held(parts):
             yield from self._take_words(parts)
             for part in parts:
                 yield from self.settle(part, wait=True)
@@ -169,19 +176,25 @@ class Resolve(_Continued):
 
     def _take_words(self, parts: Sequence[Part]) -> Iterator[Outcome]:
         """Write down what a person says of unknown rows. Raises UsageError for a row that isn't unknown."""
-        unknown = {
-            place: row.outcome
+        unknown = [
+            row
             for part in parts
             for row in self.journal.open_rows(self.run.id, part.target)
             if row.outcome.status is Status.UNKNOWN
-            for place in (f"{row.outcome.sheet}!{row.outcome.row}", str(row.outcome.row))
-        }
-        for place, record in self.job.words.items():
-            if place not in unknown:
-                raise UsageError(f'"{place}" is no unknown row of run {self.run.id}. Write it as SHEET!ROW.')
-            outcome = by_word(unknown[place], made=record is not None, record=record or "")
+        ]
+        meant = [(self._meant(place, unknown), record) for place, record in self.job.words.items()]
+        for row, record in meant:
+            outcome = by_word(row.outcome, row.action, made=record is not None, record=record or "")
             self.journal.write(self.run.id, (), [outcome])
             yield outcome
+
+    def _meant(self, place: str, unknown: Sequence[OpenRow]) -> OpenRow:
+        """The row that a person names as SHEET!ROW, or as ROW where no other sheet has such a one."""
+        found = [row for row in unknown if place in (f"{row.outcome.sheet}!{row.outcome.row}", str(row.outcome.row))]
+        if len(found) != 1:
+            what = "stands for several unknown rows" if found else "is no unknown row"
+            raise UsageError(f'"{place}" {what} of run {self.run.id}. Write it as SHEET!ROW.')
+        return found[0]
 
 
 def _changes(matched: Matched, unread: tuple[NewRow, ...]) -> Changes:

@@ -63,7 +63,8 @@ class Mix:
 MIXES = {
     "none": Mix(),
     "ten": Mix(dict.fromkeys(_TEN, 0.01)),
-    "late": Mix({"late": 0.02, "429": 0.02, "reset before": 0.01}),
+    # Second tries too: what is known of the first must not count for them.
+    "late": Mix({"late": 0.04, "429": 0.04, "reset before": 0.01}),
     "storm": Mix(dict.fromkeys(_TEN, 0.06)),
     "tokens": Mix(token_life=0.5),
     "outages": Mix(outages=0.002),

