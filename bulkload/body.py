@@ -85,7 +85,7 @@ def _with_base(here: Node, branch: Node) -> Node:
     base = {word: value for word, value in here.value.items() if word not in apart}
     if not {"properties", "required", "allOf", "if", "dependentRequired"} & base.keys():
         return branch
-    return Node(here.document, {**base, "allOf": [*base.get("allOf", ()), branch.value]}, branch.place)
+    return Node(here.document, {"allOf": [base, branch.value]}, branch.place)
 
 
 def _discriminator_value(discriminator: Node, branch: Node) -> str:

@@ -44,8 +44,9 @@ def read(name: str, schema: Node, *, required: bool) -> Column:
     value = whole(schema["items"]) if many else schema
     kind = _scalar(value, many=many)
     own, said = value.extension("property"), schema.extension("property")
-    allowed = [one for one in value.value.get("enum", ()) if one is not None]
-    if "enum" in value.value and not any(_is_of(kind, one) for one in allowed):
+    # No cell can give the other values that the schema may allow.
+    allowed = [one for one in value.value.get("enum", ()) if _is_of(kind, one)]
+    if "enum" in value.value and not allowed:
         raise Unsupported(f"none of the values that it may have is of its type, {kind}")
     return Column(
         name=name,

@@ -487,7 +487,8 @@ class Journal:
         """Commit in one transaction what is about to be sent, as (sheet, row), and what has come back.
 
         Raises BulkloadError, and writes nothing, for a row that isn't there or an intent to send one that is not
-        `not sent` or `failed`: no fault of ours elsewhere shall send a row twice.
+        `not sent` or `failed`: no fault of ours elsewhere shall send a row twice. An outcome without a time is of now;
+        a row that is settled later keeps the time of its try.
         """
         now = _stored(self._clock())
         with self._transaction():
@@ -500,8 +501,8 @@ class Journal:
                 "UPDATE rows SET status = ?, id = ?, error = ?, note = ?, http_status = ?, request_id = ?, time = ? "
                 "WHERE run = ? AND sheet = ? AND row = ?",
                 [
-                    (one.status, one.id, one.error, one.note, one.http_status, one.request_id, now,
-                     run, one.sheet, one.row)
+                    (one.status, one.id, one.error, one.note, one.http_status, one.request_id,
+                     _stored(one.time) if one.time else now, run, one.sheet, one.row)
                     for one in outcomes
                 ],
             ).rowcount  # fmt: skip

@@ -114,7 +114,7 @@ class Node:
         """Itself, once every name in it is a word that may stand in a `kind`: no word is passed over in silence."""
         for name, part in self.mapping().items():
             if name not in WORDS[kind]:
-                raise part.wrong(f'{EXTENSION} of a {kind} has no word "{name}"; it knows {", ".join(WORDS[kind])}')
+                raise part.wrong(f'{EXTENSION} ({kind}) has no word "{name}"; it has {", ".join(WORDS[kind])}')
         return self
 
     def extension(self, kind: str) -> "Node":

@@ -267,8 +267,10 @@ def _columns(node: Node, names: Collection[str]) -> tuple[str, ...]:
 
 
 def _warning(node: Node) -> Rule:
+    schema = replace(node, value={"if": node["if"].value or {}, "then": node["then"].value})
     try:
-        replace(node, value={"if": node["if"].value or {}, "then": node["then"].value}).self_contained()
+        if schema.self_contained().keys() != {"allOf"}:
+            raise node.wrong("a warning can't use $ref: write out what it refers to")
     except Unsupported as reason:
         raise node.wrong(str(reason)) from reason
     return Rule(node["if"].value or {}, node["then"].value, node["description"].text(""), Severity.WARNING)
@@ -314,7 +316,9 @@ def _names(paths: list[str]) -> dict[str, str]:
     ends = {path: ["-".join(parts[-length:]) for length in range(1, longest + 1)] for path, parts in plain.items()}
     times = Counter((length, end) for of_path in ends.values() for length, end in enumerate(of_path))
     return {
-        path: next((end for length, end in enumerate(of_path) if end and times[length, end] == 1), _slug(path))
+        path: next(
+            (end for length, end in enumerate(of_path) if end and times[length, end] == 1), _slug(path) or "root"
+        )
         for path, of_path in ends.items()
     }
 

@@ -5,16 +5,20 @@
 
 import asyncio
 import json
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from bulkload.answer import Meaning, judge
+from bulkload.answer import Meaning, Verdict, judge
+from bulkload.errors import SettingsError, SignInError
 from bulkload.journal import Journal
 from bulkload.lookup import Ask, Found, Record, find, read, same
-from bulkload.models import UPDATE, Answer, Lost, NotSent, Outcome, Reply, Status
-from bulkload.pace import Clock, Pace
+from bulkload.models import UPDATE, Lost, Outcome, Reply, Status
+from bulkload.pace import REAL, Clock, Pace
 from bulkload.redact import redact
 from bulkload.resource import Operation, Rate, Resource
 from bulkload.threads import INTERRUPTED
@@ -23,6 +27,11 @@ from bulkload.wire import Carrier, Signer
 # A look-up changes nothing, so it may be asked again.
 TRIES = 3
 ADOPTED = "Found by its key."
+# Seconds: a shorter wait needs no words.
+_WORTH_TELLING = 5.0
+_LONGEST_TROUBLE = 500
+# Records that a message names.
+_LISTED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,32 +48,46 @@ class Open:
     values: Mapping[str, Any] | None
 
 
-class Resolver:
-    """Asks one API about rows of one run, as many at once as requests may be in flight.
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How to ask: requests per time, how many at once, and which statuses may mean an old token.
 
-    `settle` is in seconds; with `wait` the rows whose time has not come are waited for, without it they are left.
+    `settle` are the seconds in which the API may still be at work on a row. With `wait` such a row is waited for,
+    without it it is left.
     """
 
+    rate: Rate
+    concurrency: int
+    settle: float
+    wait: bool
+    renew_on: frozenset[int] = frozenset({401})
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What leads to the API: the connection's settings and headers, the wire, and who signs."""
+
+    settings: Mapping[str, str]
+    headers: Mapping[str, str]
+    wire: Carrier
+    signer: Signer
+
+
+class Resolver:
+    """Asks one API about rows of one run, as many at once as requests may be in flight; made for a single asking."""
+
     def __init__(
-        self,
-        run: str,
-        journal: Journal,
-        rate: Rate,
-        concurrency: int,
-        settle: float,
-        *,
-        wait: bool,
-        told: Callable[[str], None],
-        clock: Clock = Clock(),  # noqa: B008  # frozen
+        self, run: str, journal: Journal, manners: Manners, *, told: Callable[[str], None], clock: Clock = REAL
     ) -> None:
         self._run = run
         self._journal = journal
-        self._concurrency = concurrency
-        self._settle = settle
-        self._wait = wait
+        self._manners = manners
+        self._told = told
         self._clock = clock
-        self._pace = Pace(rate, 0.0, clock, told)
+        # An API that is down is not waited for: the rows can be asked about at any time.
+        self._pace = Pace(manners.rate, 0.0, clock, told)
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._trouble: Exception | None = None
 
     @property
     def stopped(self) -> str:
@@ -73,45 +96,51 @@ class Resolver:
 
     def stop(self, why: str) -> None:
         """Ask no further; may be called from any thread."""
+        self._pace.stopped = self._pace.stopped or why
         if self._loop:
-            self._loop.call_soon_threadsafe(self._pace.stop, why)
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._pace.wake)
 
     def abandon(self) -> None:
         """A question that is under way changes nothing: there is no more to leave than to stop."""
         self.stop(INTERRUPTED)
 
-    async def resolve(
-        self,
-        rows: Sequence[Open],
-        settings: Mapping[str, str],
-        headers: Mapping[str, str],
-        wire: Carrier,
-        signer: Signer,
-        tell: Callable[[Outcome], None],
-    ) -> None:
-        """Ask about every row, and tell each outcome that is news, once it is in the journal."""
-        self._loop = asyncio.get_running_loop()
-        ask = self._asker(wire, signer, headers)
-        left = iter(sorted(rows, key=self._rest))
-        await asyncio.gather(*(self._work(left, settings, ask, signer, tell) for _ in range(self._concurrency)))
+    async def resolve(self, rows: Sequence[Open], line: Line, tell: Callable[[Outcome], None]) -> None:
+        """Ask about every row, and tell each outcome that is news, once it is in the journal.
 
-    async def _work(
-        self,
-        left: Iterator[Open],
-        settings: Mapping[str, str],
-        ask: Ask,
-        signer: Signer,
-        tell: Callable[[Outcome], None],
-    ) -> None:
-        for row in left:
-            while (rest := self._rest(row)) > 0 and self._wait and not self.stopped:
-                await self._pace.rest(rest)
-            if self.stopped or rest > 0:
-                continue
-            outcome = _fit_to_show(await resolve(row, settings, ask), row, signer)
-            if outcome != row.outcome and not self.stopped:
-                self._journal.write(self._run, (), [outcome])
-                tell(outcome)
+        Credentials that are refused are a reason to stop. Raises DiskError.
+        """
+        self._loop = asyncio.get_running_loop()
+        waits = sorted(rows, key=self._rest)
+        if waits and self._manners.wait and (rest := self._rest(waits[-1])) >= _WORTH_TELLING:
+            until = self._clock.now() + timedelta(seconds=rest)
+            self._told(f"The API may still be at work on some rows: asking about the last of them at {until:%H:%M:%S}.")
+        left = iter(waits)
+        await asyncio.gather(*(self._work(left, line, tell) for _ in range(self._manners.concurrency)))
+        if self._trouble:
+            raise self._trouble
+
+    async def _work(self, left: Iterator[Open], line: Line, tell: Callable[[Outcome], None]) -> None:
+        try:
+            for row in left:
+                if not await self._is_due(row):
+                    continue
+                outcome = _fit_to_show(await resolve(row, line.settings, self._asker(row, line)), row, line.signer)
+                if outcome != row.outcome and not self.stopped:
+                    self._journal.write(self._run, (), [outcome])
+                    tell(outcome)
+        except (SignInError, SettingsError) as trouble:
+            self._pace.stop(str(trouble))
+        except Exception as trouble:
+            # The other workers bring their questions to an end and find the asking stopped.
+            self._trouble = self._trouble or trouble
+            self._pace.stop(str(trouble))
+
+    async def _is_due(self, row: Open) -> bool:
+        """Whether the row may be asked about, once it has been waited for if it is to be."""
+        while (rest := self._rest(row)) > 0 and self._manners.wait and not self.stopped:
+            await self._pace.rest(rest)
+        return rest <= 0 and not self.stopped
 
     def _rest(self, row: Open) -> float:
         """Seconds until the API can no longer be working on a row; the journal heard of it no earlier than it was sent.
@@ -120,34 +149,45 @@ class Resolver:
         """
         if row.outcome.status is Status.CREATED or row.outcome.time is None:
             return 0.0
-        return self._settle - (self._clock.now() - row.outcome.time).total_seconds()
+        return self._manners.settle - (self._clock.now() - row.outcome.time).total_seconds()
 
-    def _asker(self, wire: Carrier, signer: Signer, more: Mapping[str, str]) -> Ask:
+    def _asker(self, row: Open, line: Line) -> Ask:
+        """What asks the API about this row, again while it has no time for it."""
+
         async def ask(
             operation: Operation, path: str, query: tuple[tuple[str, str], ...], headers: Mapping[str, str], body: Any
-        ) -> Reply:
-            content = {} if body is None else {"Content-Type": "application/json"}
+        ) -> tuple[Reply, Verdict]:
+            content = {} if body is None else {"Content-Type": operation.media_type}
             reply: Reply = Lost("nothing was asked")
-            for number in range(TRIES):
-                signed = await self._pace.turn(partial(signer.sign, operation), retry=number > 0)
-                if signed is None:
-                    return NotSent(self.stopped)
-                reply = await wire.send(
+            verdict, tries = Verdict(Meaning.UNKNOWN, message=self.stopped), 0
+            while signed := await self._pace.turn(partial(line.signer.sign, operation), retry=tries > 0):
+                reply = await line.wire.send(
                     operation.method,
                     path,
                     query=[*query, *signed.query],
-                    headers={"Accept": "application/json", **content, **more, **headers, **signed.headers},
+                    headers={"Accept": "application/json", **content, **line.headers, **headers, **signed.headers},
                     body=None if body is None else json.dumps(body, ensure_ascii=False).encode(),
                 )
-                verdict = judge(operation, reply)
-                if verdict.meaning is Meaning.CREDENTIALS and await signer.renew(signed.generation):
-                    continue
-                if isinstance(reply, Answer) and reply.status < 500 and verdict.meaning is not Meaning.NOT_PROCESSED:
-                    break
+                verdict = judge(operation, reply, self._manners.renew_on, self._clock.now)
+                verdict = replace(verdict, message=_shown(verdict.message, _secrets(row, line.signer)))
                 self._pace.hear(verdict)
-            return reply
+                # What the API asked to wait for costs no tries.
+                tries += verdict.wait is None
+                if tries >= TRIES or verdict.meaning not in _AGAIN:
+                    break
+                if verdict.meaning is Meaning.CREDENTIALS:
+                    if not await line.signer.renew(signed.generation):
+                        break
+                elif verdict.wait is None:
+                    await self._pace.back_off(tries)
+            if verdict.meaning is Meaning.CREDENTIALS:
+                self._pace.stop(f"The credentials are refused: {verdict.message.rstrip('.')}. Correct them.")
+            return reply, verdict
 
         return ask
+
+
+_AGAIN = {Meaning.CREDENTIALS, Meaning.NOT_PROCESSED, Meaning.UNKNOWN}
 
 
 async def resolve(row: Open, settings: Mapping[str, str], ask: Ask) -> Outcome:
@@ -163,7 +203,7 @@ async def resolve(row: Open, settings: Mapping[str, str], ask: Ask) -> Outcome:
         return _open(row, f"Look for {_described(resource, row.values)}: the API documents no look-up. {_by_hand(row)}")
     found = await find(resource, row.values, settings, ask)
     if found.trouble:
-        return _open(row, f"{found.trouble}. Run: bulkload resolve")
+        return _open(row, f"{found.trouble}. {_ask_again(row)}")
     return _settle_create(resource, row, row.values, found)
 
 
@@ -176,11 +216,12 @@ async def _fill_in(resource: Resource, row: Open, settings: Mapping[str, str], a
     return replace(row.outcome, id=mine[0].id, note="") if len(mine) == 1 == len(found.records) else row.outcome
 
 
-def by_word(row: Outcome, *, made: bool, record: str = "") -> Outcome:
-    """A person's word for what became of an unknown row."""
-    if made:
-        return replace(row, status=Status.CREATED, id=record, error="", note="A person said that it was made.")
-    return replace(row, status=Status.FAILED, error="A person said that it was not made. It may be sent again.")
+def by_word(row: Outcome, action: str, *, made: bool, record: str = "") -> Outcome:
+    """A person's word for what became of an unknown row; of one that changes a record the ID is known."""
+    if not made:
+        return replace(row, status=Status.FAILED, error="A person said that it was not made. It may be sent again.")
+    status = Status.UPDATED if action == UPDATE else Status.CREATED
+    return replace(row, status=status, id=record or row.id, error="", note="A person said that it was made.")
 
 
 def _settle_create(resource: Resource, row: Open, values: Mapping[str, Any], found: Found) -> Outcome:
@@ -189,10 +230,11 @@ def _settle_create(resource: Resource, row: Open, values: Mapping[str, Any], fou
         return replace(row.outcome, status=Status.FAILED, error=error)
     if not found.records:
         what = _described(resource, values)
-        return _open(row, f"The API shows no {what}, which proves nothing by its document. {_by_hand(row)}")
+        return _open(row, f"The look-up shows no {what}, which by its document proves nothing. {_by_hand(row)}")
     if len(found.records) > 1:
-        ids = ", ".join(record.id for record in found.records)
-        return _open(row, f"Several records have this key: {ids}. {_by_hand(row)}")
+        shown = ", ".join(record.id for record in found.records[:_LISTED])
+        more = f" and {len(found.records) - _LISTED:,} more" if len(found.records) > _LISTED else ""
+        return _open(row, f"Several records have this key: {shown}{more}. {_by_hand(row)}")
     (record,) = found.records
     if same(resource, values, record):
         return replace(row.outcome, status=Status.CREATED, id=record.id, error="", note=ADOPTED)
@@ -202,36 +244,58 @@ def _settle_create(resource: Resource, row: Open, values: Mapping[str, Any], fou
 async def _settle_update(
     resource: Resource, row: Open, values: Mapping[str, Any], settings: Mapping[str, str], ask: Ask
 ) -> Outcome:
-    """Read the record back: what stands there now is what counts."""
-    again = resource.update is not None and resource.update.idempotent
+    """Read the record back: what stands there now is what counts, if all that was sent can be seen there."""
+    found = Found()
     if resource.read is not None:
-        found = await read(resource.read, row.outcome.id, settings, ask)
-        if found.records and same(resource, values, found.records[0]):
+        found = await read(resource.read, row.outcome.id, values, settings, ask)
+        if any(same(resource, values, record, whole=True) for record in found.records):
             return replace(row.outcome, status=Status.UPDATED, error="", note="Read back: the change is there.")
-    if again:
+    if resource.update is not None and resource.update.idempotent:
         error = "Perhaps not done; this update may be sent again without harm."
         return replace(row.outcome, status=Status.FAILED, error=error)
+    if found.trouble:
+        return _open(row, f"{found.trouble}. {_ask_again(row)}")
     return _open(row, f"Look at the record {row.outcome.id}: the update may be there or not. {_by_hand(row)}")
 
 
 def _fit_to_show(outcome: Outcome, row: Open, signer: Signer) -> Outcome:
-    """The API's words may hold what was sent."""
-    secrets = signer.secrets().union(row.resource.secrets(row.values or {}))
+    """What the API holds may be named in a message, and a secret be part of it."""
+    secrets = _secrets(row, signer)
     return replace(outcome, error=redact(outcome.error, secrets), note=redact(outcome.note, secrets))
+
+
+def _secrets(row: Open, signer: Signer) -> frozenset[str]:
+    return signer.secrets().union(row.resource.secrets(row.values or {}))
+
+
+def _shown(text: str, secrets: frozenset[str]) -> str:
+    """A text on one line of bearable length. Secrets go first: half a secret would not be found."""
+    text = " ".join(redact(text, secrets).split())
+    return text if len(text) <= _LONGEST_TROUBLE else text[: _LONGEST_TROUBLE - 1] + "…"
 
 
 def _open(row: Open, why: str) -> Outcome:
     return replace(row.outcome, status=Status.UNKNOWN, error=why)
 
 
+def _ask_again(row: Open) -> str:
+    return f"Ask again: bulkload resolve {row.outcome.run}"
+
+
 def _by_hand(row: Open, record: Record | None = None) -> str:
-    place = f'"{row.outcome.sheet}!{row.outcome.row}"'
-    return f"Then: bulkload resolve --made {place}={record.id if record else 'ID'}, or --not-made {place}"
+    """The command that takes a person's word; quoted, since a sheet's name may have spaces and shells read `!`."""
+    place = f"{row.outcome.sheet}!{row.outcome.row}"
+    made, not_made = shlex.quote(f"{place}={record.id if record else 'ID'}"), shlex.quote(place)
+    return f"Then: bulkload resolve {row.outcome.run} --made {made}, or --not-made {not_made}"
 
 
 def _described(resource: Resource, values: Mapping[str, Any]) -> str:
     """What to look for: the natural key, else the first columns that are filled in; never a secret."""
-    names = resource.key or tuple(column.name for column in resource.columns if column.place == "body")[:2]
-    shown = [column for column in resource.columns if column.name in names and column.name in values]
-    said = [f"{column.title} {values[column.name]}" for column in shown if not column.secret]
+    shown = [c for c in resource.columns if c.place == "body" and not c.secret and values.get(c.name) not in (None, "")]
+    keys = [column for column in shown if column.name in resource.key]
+    said = [f"{column.title} {_words(values[column.name])}" for column in keys or shown[:2]]
     return ", ".join(said) or f"the record of this row in {resource.title}"
+
+
+def _words(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

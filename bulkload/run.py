@@ -5,9 +5,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Protocol
 
-from bulkload import auth, threads
+from bulkload import auth
 from bulkload.auth import SignIn
 from bulkload.batches import outgoing, values_of
 from bulkload.connection import Connection, base_url
@@ -16,26 +15,14 @@ from bulkload.journal import Journal
 from bulkload.models import Outcome, Run, Status
 from bulkload.pace import REAL, Clock
 from bulkload.recognise import Recognised
-from bulkload.resolve import Open, Resolver
+from bulkload.resolve import Line, Manners, Open, Resolver
 from bulkload.result import write_result
 from bulkload.send import Sender
-from bulkload.threads import INTERRUPTED, listen
+from bulkload.threads import INTERRUPTED, Stoppable, listen
 from bulkload.transport import Transport, Wire
 
 Tell = Callable[[Outcome], None]
-
-
-class Stream(Protocol):
-    """How work runs beside its listener: see threads.py."""
-
-    def __call__(
-        self,
-        start: Callable[[Tell], Awaitable[None]],
-        *,
-        interrupted: Callable[[], None],
-        given_up: Callable[[], None],
-        abandon: Callable[[], None],
-    ) -> Iterator[Outcome]: ...
+Start = Callable[[Tell], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +31,7 @@ class World:
 
     transport: Callable[[Wire], AbstractAsyncContextManager[auth.Sender]] = Transport
     clock: Clock = REAL
-    stream: Stream = threads.stream
+    listen: Callable[[Start, Stoppable], Iterator[Outcome]] = listen
 
 
 _REAL = World()
@@ -109,23 +96,15 @@ class Course(ABC):
         if not rows:
             return
         limits = part.limits(self.job)
-        resolver = Resolver(
-            self.run.id,
-            self.journal,
-            limits.rate,
-            limits.concurrency,
-            part.settle,
-            wait=wait,
-            told=self.told,
-            clock=self.world.clock,
-        )
+        manners = Manners(limits.rate, limits.concurrency, part.settle, wait, limits.renew_on)
+        resolver = Resolver(self.run.id, self.journal, manners, told=self.told, clock=self.world.clock)
         self.progress.phase("Asking what became of unknown rows", len(rows))
 
         async def start(tell: Tell) -> None:
             sign_in = self._sign_in(part)
             async with self._transport(part, base_url(part.connection, part.api)) as wire:
-                connection = part.connection
-                await resolver.resolve(rows, connection.settings, connection.headers, wire, sign_in, tell)
+                line = Line(part.connection.settings, part.connection.headers, wire, sign_in)
+                await resolver.resolve(rows, line, tell)
 
         yield from self._told(start, resolver)
 
@@ -137,9 +116,9 @@ class Course(ABC):
         self.report.limited = bool(self.job.limit) and not self.report.stopped
         write_result(self.job, self.journal, self.run, found, self.report, self.progress)
 
-    def _told(self, start: Callable[[Tell], Awaitable[None]], work: Sender | Resolver) -> Iterator[Outcome]:
+    def _told(self, start: Start, work: Sender | Resolver) -> Iterator[Outcome]:
         """The outcomes of work in a thread of its own, which an interrupt brings to an end."""
-        for outcome in listen(start, work):
+        for outcome in self.world.listen(start, work):
             self.progress.outcome(outcome)
             yield outcome
         if work.stopped:

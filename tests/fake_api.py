@@ -168,8 +168,8 @@ class FakeApi:
             if one.due is not None and one.due <= self.time.passed:
                 self._work(one)
 
-    def finish(self) -> None:
-        """Do all work that is due at some time."""
+    def hurry(self) -> None:
+        """Do all work that is due at some time, now."""
         for one in self.tries:
             if one.due is not None:
                 self._work(one)

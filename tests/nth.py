@@ -12,7 +12,6 @@ import json
 import multiprocessing
 import os
 import random
-import re
 import shutil
 import sqlite3
 import subprocess
@@ -22,7 +21,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, fields
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -38,6 +37,7 @@ ROWS = 30
 THREADS = ("MainThread", "sending", "reading")
 # What stands where the result goes before the run.
 OLD = b"the result of an earlier day"
+CONCURRENCY = 4
 # The most rounds of going on and settling; then whatever is left stays.
 _ROUNDS = 4
 
@@ -125,6 +125,11 @@ class Figures:
         names = [one.name for one in fields(self)][2:-3]
         return {name: count for name in names if (count := getattr(self, name))}
 
+    @property
+    def statuses(self) -> str:
+        """The exit statuses: `0 (5 times), 74 (20 times)`."""
+        return ", ".join(f"{status} ({count} times)" for status, count in sorted(self.ends.items()))
+
     def add(self, other: "Figures") -> None:
         """Add another's figures to these."""
         for one in fields(self):
@@ -132,8 +137,7 @@ class Figures:
 
     def __str__(self) -> str:
         numbers = [f"{one.name.replace('_', ' '):15}{getattr(self, one.name):>9,.4g}" for one in fields(self)[:-2]]
-        ends = ", ".join(f"{count} x {status}" for status, count in sorted(self.ends.items()))
-        return "\n".join([*numbers, f"exit statuses: {ends}", *self.stories])
+        return "\n".join([*numbers, f"exit status    {self.statuses}", *self.stories])
 
 
 def why_not() -> str:
@@ -193,7 +197,7 @@ class Desk:
 api = "things.json"
 base_url = "{self.server.url}"
 rate = "100000/s"
-concurrency = 4
+concurrency = {CONCURRENCY}
 deadline = "5s"
 settle = "0.2s"
 credentials = {{ secret = "file:secret.txt" }}
@@ -243,7 +247,7 @@ credentials = {{ secret = "file:secret.txt" }}
             rows = result_rows(self.result, SHEET)
         except (OSError, BadZipFile, KeyError, ValueError):
             return {}
-        return {row["sku *"]: (row["Import status"], row["Import ID"] or "") for row in rows}
+        return {row["sku"]: (row["Import status"], row["Import ID"] or "") for row in rows}
 
 
 def _be_the_program(words: Sequence[str], said: Path, thread: str, gate: Connection) -> None:
@@ -266,7 +270,7 @@ def _be_the_program(words: Sequence[str], said: Path, thread: str, gate: Connect
 
 
 def _look(gate: Connection, words: Sequence[str]) -> "subprocess.Popen[str] | None":
-    """Let strace take hold of the thread that comes to the gate, and let it pass. None where the program ended first."""
+    """Let strace take hold of the thread that comes to the gate, and let it pass. None where none comes."""
     try:
         number = gate.recv()
     except EOFError:
@@ -288,7 +292,7 @@ def rehearse(folder: Path) -> list[Fault]:
     every = ",".join(kind.calls for kind in KINDS.values())
     faults = []
     for thread in THREADS:
-        with _desk(folder / thread) as desk:
+        with at_desk(folder / thread) as desk:
             ended = desk.start("import", thread, [f"--trace={every}"])
             assert ended.status == 0, ended.said
             faults += [
@@ -298,3 +302,111 @@ def rehearse(folder: Path) -> list[Fault]:
                 if kind.on.format(desk.folder) in line
             ]
     return faults
+
+
+def fail(fault: Fault, folder: Path) -> Figures:
+    """Let a call fail in an import, go on until all is done, and judge. The folder must be empty."""
+    began = time.monotonic()
+    with at_desk(folder) as desk:
+        kind = KINDS[fault.kind]
+        injection = f"{kind.calls}:error={kind.error}:when={fault.nth}{'+' if fault.on else ''}"
+        first = desk.start("import", fault.thread, [f"--trace={kind.calls}", f"--inject={injection}"])
+        hits = [line for line in first.hits if kind.on.format(folder) in line]
+        # Another call may have come in its place: one within the program, which can't fail in this way.
+        figures = aftermath(desk, first, kind.ends) if hits else Figures()
+    figures.faults, figures.hits = 1, bool(hits)
+    figures.ends = Counter([first.status] if hits else [])
+    figures.seconds = time.monotonic() - began
+    if figures.wrong:
+        said = "\n  ".join([*hits, *first.said.splitlines()])
+        figures.stories = [f"{fault}: exit {first.status}, {figures.wrong}\n  {said}"]
+    return figures
+
+
+def aftermath(desk: Desk, first: Ended, ends: frozenset[int] = _DISK) -> Figures:
+    """Go on after an import that may have stopped, until all is done, and judge."""
+    figures = Figures()
+    figures.tracebacks = "Traceback" in first.said
+    # 2 says that nothing was sent.
+    figures.odd_ends = first.status not in ends or (first.status == 2 and bool(desk.server.tries))
+    figures.broken_results = desk.result.read_bytes() != OLD and len(desk.written()) != ROWS
+    recorded = {place: said for place, said in desk.outcomes().items() if said[0] in DONE}
+    figures.unfinished = not (first.status == 0 or _go_on(desk))
+    now = desk.outcomes()
+    figures.forgotten = sum(now.get(place) != said for place, said in recorded.items())
+    figures.litter = sum(path.name.startswith(".") or "(" in path.name for path in desk.folder.iterdir())
+    _judge(desk, figures)
+    return figures
+
+
+def _go_on(desk: Desk) -> bool:
+    """Do what a person does after a run that stopped; whether it came to its end."""
+    for _ in range(_ROUNDS):
+        # Where nothing was sent yet, there is no run to go on with.
+        ended = desk.start("resume")
+        ended = desk.start("import") if ended.status == 2 else ended
+        if ended.status == 3:
+            ended = desk.start("resolve")
+        if ended.status == 0:
+            return True
+    return False
+
+
+def _judge(desk: Desk, figures: Figures) -> None:
+    """Hold what the journal and the result say against what the server has."""
+    said, written = desk.newest(), desk.written()
+    for sku in (f"S{row}" for row in range(2, ROWS + 2)):
+        held = {str(record["id"]) for record in desk.server.records[sku]}
+        (status, record), (told, shown) = said.get(sku, ("", "")), written.get(sku, ("", ""))
+        figures.duplicates += len(held) > 1
+        figures.lost += not held or status not in DONE or told != status
+        figures.wrong_ids += bool(held) and not {record, shown} <= held
+    figures.without_intent = sum(not one.intent for tries in desk.server.tries.values() for one in tries)
+
+
+@contextmanager
+def at_desk(folder: Path) -> Iterator[Desk]:
+    """A folder with all that an import takes, and a server that works as it should."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with Things(Mix(), journal=folder / "journal.sqlite", pause=0.002) as server:
+        desk = Desk(folder, server)
+        desk.prepare()
+        yield desk
+
+
+def fail_each(faults: Iterable[Fault]) -> Figures:
+    """The figures of many faults, one after the other."""
+    figures = Figures()
+    for fault in faults:
+        with tempfile.TemporaryDirectory() as folder:
+            figures.add(fail(fault, Path(folder)))
+    return figures
+
+
+def main() -> None:
+    """Let calls fail and print the figures, kind by kind."""
+    parser = argparse.ArgumentParser(prog="python -m tests.nth", description=__doc__)
+    parser.add_argument("--all", action="store_true", help="Every call there is, not some of each kind.")
+    parser.add_argument("--kind", choices=KINDS, action="append", help="Only this one.")
+    parser.add_argument("--seed", type=int, default=1)
+    said = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        faults = rehearse(Path(folder))
+    total = Figures()
+    for kind in said.kind or KINDS:
+        of_kind = [fault for fault in faults if fault.kind == kind]
+        figures = fail_each(of_kind if said.all else some(of_kind, seed=said.seed))
+        print(f"{kind:15}{figures.faults:>4} faults, {figures.hits} hits, exit {figures.statuses}", flush=True)
+        total.add(figures)
+    print(total)
+
+
+def some(faults: Sequence[Fault], most: int = 2, seed: int = 1) -> list[Fault]:
+    """A few faults of each thread."""
+    chance = random.Random(seed)
+    by_thread = [[fault for fault in faults if fault.thread == thread] for thread in THREADS]
+    return [fault for mine in by_thread for fault in chance.sample(mine, min(most, len(mine)))]
+
+
+if __name__ == "__main__":
+    main()

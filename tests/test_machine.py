@@ -1,50 +1,64 @@
 """Whatever happens, in whatever order: no row is made twice, none is told wrongly, nothing leaves without an intent.
 
 A state machine over whole runs: real file, journal, planning, sending, asking and sign-in; the API is fake and time is
-virtual. A run moves only while the machine waits for it, so each example is the same each time.
+virtual. A run moves only while the machine waits for it, so an example goes the same way each time.
 """
 
 import asyncio
 import json
+import math
 import os
 import queue
 import selectors
 import sqlite3
 import tempfile
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from bulkload.connection import Connection
 from bulkload.credential import Credential
-from bulkload.errors import BulkloadError, UsageError
+from bulkload.document import Document
+from bulkload.errors import UnusableFile, UsageError
 from bulkload.job import Job, Preview, Report
-from bulkload.journal import Journal
+from bulkload.journal import GONE, Journal
 from bulkload.models import Outcome, Status
 from bulkload.openapi import read_api
 from bulkload.pipeline import Import, Resolve, Resume
 from bulkload.plan import Wishes
 from bulkload.resource import Rate
-from bulkload.run import World
+from bulkload.run import Course, Start, World
+from bulkload.threads import INTERRUPTED, Stoppable
 from tests.fake_api import DEADLINE, FATES, KINDS, SETTLE, TROUBLES, FakeApi, Time, document
 from tests.support import write_csv
 
-API = read_api(document(), "things")
-CONCURRENCY = 3
-# What the journal must say of a row whose work is done; a row in flight is unknown to whoever asks.
+API = read_api(Document(document(), "things.json"), "things")
+CONNECTION = Connection(
+    name="things",
+    api="things",
+    base_url="https://things.test",
+    credentials={"secret": Credential.in_memory("secret", "s3cret")},
+    rate=Rate(1000, 1.0),
+    concurrency=3,
+    deadline=DEADLINE,
+)
+# What a run must say of a row whose work it has done; a row in flight is unknown to whoever reads the journal.
 MAY_BE_DONE = {Status.CREATED, Status.UPDATED, Status.UNKNOWN, Status.SENDING}
+# Where the process can be killed beside those moments when requests wait: at the beginning of a phase, or of asking.
+CUTS = ("Checking", "confirm", "Sending", "Asking", "Writing")
+# Why a run may stop without a result: the file is another one, or the run had not begun to send.
+REFUSED = ("has changed", "changed while", "cut off before anything was sent")
 # Seconds of virtual time without a request after which the machine is asked what happens next.
 _LONG = 5.0
 # Real seconds after which a run that doesn't come to rest hangs.
-_HANGS = 30.0
+_HANGS = 60.0
 
 Order = Callable[[], None]
 
@@ -56,135 +70,370 @@ class Killed(BaseException):
 class _Selector(selectors.DefaultSelector):
     """Instead of waiting lets `rest` decide how long nothing happens, in seconds."""
 
-    def __init__(self, rest: Callable[[float], float]) -> None:
+    def __init__(self, rest: Callable[[float], None]) -> None:
         super().__init__()
         self._rest = rest
 
     def select(self, timeout: float | None = None) -> Any:
-        ready = super().select(0)
-        if ready or timeout is not None and timeout <= 0:
-            return ready
-        if any(thread.name == "reading" for thread in threading.enumerate()):
-            return super().select(0.001)
-        self._rest(_HANGS if timeout is None else timeout)
-        return super().select(0)
+        # Whether a thread that reads is done must be known before looking for its news.
+        reading = any(thread.name == "reading" for thread in threading.enumerate())
+        ready = super().select(0.001 if reading else 0)
+        if not ready and not reading and timeout != 0:
+            self._rest(math.inf if timeout is None else timeout)
+        return ready
 
 
 class _Loop(asyncio.SelectorEventLoop):
     """A loop in virtual time."""
 
-    def __init__(self, time: Time, rest: Callable[[float], float]) -> None:
-        self._time = time
+    def __init__(self, time: Time, rest: Callable[[float], None]) -> None:
+        self._virtual = time
         super().__init__(_Selector(rest))
 
     def time(self) -> float:
-        return self._time.passed
+        return self._virtual.passed
 
 
-@dataclass
-class Stage:
-    """One run on its way, in a thread of its own that takes turns with the machine.
+class Process:
+    """A run on its way, in a thread that takes turns with the machine.
 
-    `cut` is the phase at whose beginning, or `confirm`, at which the process is killed. `trouble` is what the run ended
-    with; `report` what it told if it came to its end.
+    `killed_at` is the phase with whose beginning the process is gone, "" for none. `trouble` is what the run ended
+    with, and `report` what it told if it came to its end.
     """
 
-    time: Time
-    api: FakeApi
-    journal: Journal
-    cut: str = ""
-    trouble: BaseException | None = None
-    report: Report | None = None
-    interrupted: Order | None = None
-    abandon: Order | None = None
-
-    def __post_init__(self) -> None:
+    def __init__(self, time: Time, api: FakeApi, journal: Journal, killed_at: str) -> None:
+        self.report: Report | None = None
+        self.trouble: BaseException | None = None
+        self.dead = False
+        self._time = time
+        self._api = api
+        self._journal = journal
+        self._killed_at = killed_at
         self._orders: queue.SimpleQueue[Order] = queue.SimpleQueue()
         self._rests: queue.SimpleQueue[bool] = queue.SimpleQueue()
-        self._left = 0.0
-        self._leaving = False
-        self._thread: threading.Thread | None = None
+        self._sleep = 0.0
+        self._ctrl_c: list[Order] = []
 
-    # For the machine
+    # For the machine: each gives whether the run is still on its way
 
-    def begin(self, course: Import | Resume | Resolve) -> bool:
-        """Let a run begin, and move until it rests; False if it has ended."""
-        self._thread = threading.Thread(target=self._work, args=(course,), daemon=True)
-        self._thread.start()
-        return self._rested()
+    def begin(self, course: Course) -> bool:
+        """Let a run begin, and move until it rests."""
+        threading.Thread(target=self._run, args=(course,), daemon=True).start()
+        return self._rests.get(timeout=_HANGS)
 
     def go_on(self, order: Order) -> bool:
-        """Do that in the run's own thread, and let it move until it rests; False if it has ended."""
+        """Let this happen in the run's own thread, and the run move until it rests."""
         self._orders.put(order)
-        return self._rested()
-
-    def kill(self, fates: Sequence[str]) -> None:
-        """End the process, as far as the journal and the API can tell."""
-        assert not self.go_on(lambda: self._die(fates))
+        return self._rests.get(timeout=_HANGS)
 
     def sleep(self, seconds: float) -> bool:
-        """Let time pass; the run may do what it likes meanwhile."""
-
-        def order() -> None:
-            self._left = seconds
-
-        return self.go_on(order)
+        """Let time pass, in which the run does what it likes."""
+        return self.go_on(lambda: setattr(self, "_sleep", seconds))
 
     def interrupt(self) -> bool:
-        """The first Ctrl-C, or the second, which ends the run as soon as it can."""
+        """Ctrl-C: the first time a wish, the second time an end."""
+        return self.go_on(lambda: self._ctrl_c.pop(0)())
+
+    def kill(self, fates: Sequence[str]) -> bool:
+        """End the process as far as journal and API can tell. `fates` say what becomes of the requests in flight."""
 
         def order() -> None:
-            if self._interrupted:
-                self._leaving = True
-                self.abandon()
-            else:
-                self._interrupted = True
-                self.interrupted()
+            self._api.hang_up(fates)
+            self._die()
 
         return self.go_on(order)
 
-    def _rested(self) -> bool:
-        return self._rests.get(timeout=_HANGS)
+    # What the run is handed
+
+    def phase(self, name: str, total: int | None) -> None:
+        if self._killed_at and name.startswith(self._killed_at):
+            self._die()
+
+    def step(self, rows: int) -> None: ...
+
+    def outcome(self, outcome: Outcome) -> None: ...
+
+    def close(self) -> None: ...
+
+    def confirm(self, preview: Preview) -> bool:
+        """Say yes, if there is time."""
+        self.phase("confirm", None)
+        return True
+
+    def listen(self, start: Start, work: Stoppable) -> Iterator[Outcome]:
+        """What threads.listen does, in virtual time."""
+        told: list[Outcome] = []
+        self._ctrl_c = [partial(work.stop, INTERRUPTED), work.abandon]
+
+        async def tell() -> None:
+            await start(told.append)
+
+        with asyncio.Runner(loop_factory=lambda: _Loop(self._time, self._rest)) as runner:
+            runner.run(tell())
+        if not self._ctrl_c:
+            raise KeyboardInterrupt
+        yield from told
 
     # In the run's own thread
 
-    def _work(self, course: Import | Resume | Resolve) -> None:
+    def _run(self, course: Course) -> None:
         try:
             for _ in course.outcomes():
                 pass
             self.report = course.report
         except BaseException as trouble:
             self.trouble = trouble
-        self.journal.__exit__()
+        self._journal.__exit__()
         self._rests.put(False)
 
-    def stream(
-        self,
-        start: Callable[[Callable[[Outcome], None]], Awaitable[None]],
-        *,
-        interrupted: Order,
-        given_up: Order,
-        abandon: Order,
-    ) -> Iterator[Outcome]:
-        """What threads.stream does, in this thread and with signals of our own."""
-        told: list[Outcome] = []
-        self.interrupted, self.abandon = interrupted, abandon
-        self._interrupted = False
-
-        async def work() -> None:
-            await start(told.append)
-
-        with asyncio.Runner(loop_factory=lambda: _Loop(self.time, self._rest)) as runner:
-            runner.run(work())
-        if self._leaving:
-            raise KeyboardInterrupt
-        yield from told
-
     def _rest(self, seconds: float) -> None:
-        """Let at most so much time pass; the machine is asked first where requests wait, or much time would pass."""
-        if self._dead:
+        """Let at most so much time pass. The machine is asked first where requests wait or much time would pass."""
+        if self.dead:
             return
-        if not self._left and (self.api.waiting or seconds >= _LONG):
+        assert seconds < math.inf, "nobody will ever wake this run up"
+        if not self._sleep and (self._api.waiting or seconds >= _LONG):
             self._rests.put(True)
             self._orders.get()()
-        ...
+            return
+        passes = min(seconds, self._sleep or seconds)
+        self._sleep = max(self._sleep - passes, 0.0)
+        self._time.passed += passes
+
+    def _die(self) -> None:
+        # With its journal shut nothing can be written on the way out.
+        self._journal.__exit__()
+        self.dead = True
+        raise Killed
+
+
+class Machine(RuleBasedStateMachine):
+    """One person, one file, one journal and one API that they import into, again and again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stack = ExitStack()
+        folder = Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
+        self.file = folder / "things.csv"
+        self.path = folder / "journal.sqlite"
+        self.time = Time()
+        self.api = FakeApi(self.time, self.path)
+        self.rows: list[dict[str, Any]] = []
+        self.versions: list[list[dict[str, Any]]] = []
+        self.process: Process | None = None
+        self.course: Course | None = None
+        with self.journal():
+            self.db = self.stack.enter_context(closing(sqlite3.connect(f"{self.path.as_uri()}?mode=ro", uri=True)))
+
+    def teardown(self) -> None:
+        if self.process:
+            self.process.kill(["never"])
+        self.stack.close()
+
+    def journal(self) -> Journal:
+        return Journal(self.path, clock=self.time.now)
+
+    # The file
+
+    @initialize(rows=st.integers(3, 6))
+    def write(self, rows: int) -> None:
+        self.save([{"sku": f"S{number}", "name": "a", "amount": 0} for number in range(rows)])
+
+    def save(self, rows: list[dict[str, Any]]) -> None:
+        self.rows = rows
+        self.versions.append(rows)
+        write_csv(self.file, rows)
+        # A person takes longer than a file system's clock to tick.
+        os.utime(self.file, ns=(len(self.versions) * 10**9,) * 2)
+
+    @rule(place=st.integers(0, 7), what=st.sampled_from(["change", "spoil", "delete", "add", "repeat", "swap", "undo"]))
+    def edit(self, place: int, what: str) -> None:
+        """Edit the file, perhaps while it is being imported."""
+        rows = [dict(row) for row in self.rows]
+        row = rows[place % len(rows)]
+        match what:
+            case "change":
+                row["amount"] += 1
+            case "spoil":
+                row["name"] = "" if row["name"] else "a"
+            case "delete" if len(rows) > 1:
+                rows.remove(row)
+            case "add" if len(rows) < 8:
+                rows.insert(place, {"sku": f"N{len(self.versions)}", "name": "a", "amount": 0})
+            case "repeat" if len(rows) < 8:
+                rows.append(dict(row))
+            case "swap":
+                rows.reverse()
+            case "undo":
+                rows = self.versions[-2:][0]
+        self.save(rows)
+
+    # Runs
+
+    def runs(self) -> list[str]:
+        """The runs in the order in which they began."""
+        return [run for (run,) in self.db.execute("SELECT id FROM runs ORDER BY started, id")]
+
+    def begin(self, kind: type[Import | Resume | Resolve], killed_at: str = "", run: int = 0, **options: Any) -> None:
+        # A person takes a moment, too: no two runs begin at once.
+        self.time.passed += 1.0
+        journal = self.journal()
+        self.process = Process(self.time, self.api, journal, killed_at)
+        self.course = self.made(kind, journal, self.process, **options)
+        if isinstance(self.course, Resume | Resolve):
+            self.course.of(journal.run(self.runs()[run % len(self.runs())]))
+        self.moved(self.process.begin(self.course))
+
+    def made(self, kind: type[Import | Resume | Resolve], journal: Journal, process: Process, **options: Any) -> Course:
+        job = Job(self.file, {"things": API}, lambda api: CONNECTION, **options)
+        world = World(lambda wire: self.api, self.time.clock(), process.listen)
+        return kind(job, journal, process, process.confirm, lambda line: None, world)
+
+    def moved(self, alive: bool) -> None:
+        """Look at a run that has ended: whether what it told adds up."""
+        process, course = self.process, self.course
+        assert process and course
+        if alive:
+            return
+        self.process = None
+        # Whoever still waits was let go with the run.
+        assert not self.api.waiting
+        if process.dead or isinstance(process.trouble, KeyboardInterrupt):
+            return
+        if isinstance(process.trouble, UsageError | UnusableFile):
+            assert any(words in str(process.trouble) for words in REFUSED), process.trouble
+            return
+        if process.trouble:
+            raise process.trouble
+        assert process.report
+        self.adds_up(process.report, course.run.id)
+
+    def adds_up(self, report: Report, run: str) -> None:
+        held = self.db.execute("SELECT sheet FROM rows WHERE run = ?", (run,)).fetchall()
+        gone = sum(sheet.endswith(GONE) for (sheet,) in held)
+        assert report.rows == report.total(*Status) == len(held) == len(self.rows) + gone
+
+    @precondition(lambda self: not self.process)
+    @rule(update=st.booleans(), limit=st.sampled_from([None, None, 2]), killed_at=st.sampled_from(["", "", *CUTS]))
+    def start(self, update: bool, limit: int | None, killed_at: str) -> None:
+        self.begin(Import, killed_at, wishes=Wishes(update=update), limit=limit)
+
+    @precondition(lambda self: not self.process and self.runs())
+    @rule(run=st.integers(0, 9), as_new=st.booleans(), killed_at=st.sampled_from(["", "", *CUTS]))
+    def resume(self, run: int, as_new: bool, killed_at: str) -> None:
+        self.begin(Resume, killed_at, run, as_new=as_new)
+
+    @precondition(lambda self: not self.process and self.runs())
+    @rule(run=st.integers(0, 9), killed_at=st.sampled_from(["", "", *CUTS]))
+    def resolve(self, run: int, killed_at: str) -> None:
+        self.begin(Resolve, killed_at, run)
+
+    @precondition(lambda self: self.process)
+    @rule()
+    def second_run(self) -> None:
+        """Whoever begins another run meanwhile is told to wait, and leaves no trace."""
+        before = self.runs()
+        with self.journal() as journal:
+            other = self.made(Import, journal, Process(self.time, self.api, journal, ""))
+            try:
+                list(other.outcomes())
+            except UsageError as error:
+                assert "Another run is at work" in str(error)
+            else:
+                raise AssertionError("two runs at once")
+        assert self.runs() == before
+
+    # What happens to a run
+
+    def waits(self) -> bool:
+        return bool(self.process and self.api.waiting)
+
+    @precondition(waits)
+    @rule(place=st.integers(0, 2), kind=st.sampled_from(sorted(KINDS)))
+    def answer(self, place: int, kind: str) -> None:
+        assert self.process
+        one = self.api.waiting[place % len(self.api.waiting)]
+        self.moved(self.process.go_on(lambda: self.api.answer(one, KINDS[kind])))
+
+    @precondition(waits)
+    @rule()
+    def step(self) -> None:
+        """All who wait get what they want."""
+
+        def order() -> None:
+            for one in self.api.waiting:
+                self.api.answer(one, KINDS["done"])
+
+        assert self.process
+        self.moved(self.process.go_on(order))
+
+    @precondition(lambda self: self.process)
+    @rule(fates=st.lists(st.sampled_from(FATES), min_size=3, max_size=3))
+    def crash(self, fates: list[str]) -> None:
+        assert self.process
+        self.moved(self.process.kill(fates))
+
+    @precondition(lambda self: self.process)
+    @rule()
+    def ctrl_c(self) -> None:
+        assert self.process
+        self.moved(self.process.interrupt())
+
+    @rule(seconds=st.sampled_from([1.0, DEADLINE, SETTLE, 60.0, 900.0]))
+    def wait(self, seconds: float) -> None:
+        if self.process:
+            self.moved(self.process.sleep(seconds))
+        else:
+            self.time.passed += seconds
+
+    @rule(fate=st.sampled_from(FATES), troubles=st.lists(st.sampled_from(sorted(TROUBLES)), max_size=4))
+    def weather(self, fate: str, troubles: list[str]) -> None:
+        """What becomes of requests that are given up, and of the next look-ups."""
+        self.api.fate, self.api.troubles = fate, troubles
+
+    @rule()
+    def expire_tokens(self) -> None:
+        self.api.tokens.clear()
+
+    @rule(hours=st.integers(-2, 2))
+    def set_the_clock(self, hours: int) -> None:
+        """Somebody corrects the clock on the wall."""
+        # A clock that is put forward lets the API's time for its work pass at once. No program could know.
+        if hours > 0:
+            self.api.hurry()
+        self.time.off += 3600.0 * hours
+
+    # What always holds
+
+    @invariant()
+    def every_arrival_was_expected(self) -> None:
+        """The intent was committed, and no other run had sent that row without learning what became of it."""
+        assert self.api.complaints == []
+
+    @invariant()
+    def nothing_is_made_twice(self) -> None:
+        assert {sku: ids for sku, ids in self.api.made().items() if len(ids) > 1} == {}
+
+    @invariant()
+    def the_journal_tells_the_truth(self) -> None:
+        """What is done may be done by its run's word, and what is done by a run's word is done, under that ID."""
+        self.api.catch_up()
+        done = {(one.run, one.sku): one for one in self.api.tries if one.record}
+        told = {}
+        query = "SELECT run, key, status, id FROM rows WHERE key != '' AND action != ''"
+        for run, key, status, record in self.db.execute(query):
+            one = (run, json.loads(key)["sku"])
+            told[one] = status
+            if status in (Status.CREATED, Status.UPDATED):
+                assert one in done, f"{one} is {status} and was not done"
+                assert record in ("", done[one].record)
+        assert {one: told.get(one) for one in done if told.get(one) not in MAY_BE_DONE} == {}
+
+
+Machine.TestCase.settings = settings(
+    max_examples=200,
+    stateful_step_count=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
+)
+TestMachine = Machine.TestCase

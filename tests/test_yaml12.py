@@ -31,7 +31,8 @@ def test_what_json_has_no_type_for_is_text(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "value"),
     [("null", None), ("", None), ("true", True), ("false", False), ("0", 0), ("-7", -7), ("1.0", 1.0),
-     ("-1.5E+3", -1500.0), ("1e5", 100000.0), ("1660270845627002401", 1660270845627002401), ("'5'", "5"), ('""', ""), ("!!str 5", "5")],
+     ("-1.5E+3", -1500.0), ("1e5", 100000.0), ("1660270845627002401", 1660270845627002401),
+     ("'5'", "5"), ('""', ""), ("!!str 5", "5")],
 )  # fmt: skip
 def test_what_json_has_a_type_for_is_of_it(text: str, value: Any) -> None:
     read = parse_yaml(f"key: {text}")
