@@ -7,7 +7,6 @@ import hashlib
 import os
 import secrets
 import sqlite3
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -17,12 +16,11 @@ from typing import Any
 
 import platformdirs
 
-from bulkload.errors import BulkloadError, DiskError, UsageError
+from bulkload.database import Database
+from bulkload.errors import BulkloadError, UsageError
 from bulkload.models import Outcome, Run, Status
-from bulkload.system import create_private, lock, network_share, user_name
+from bulkload.system import lock, network_share, user_name
 
-# "bulk" in the head of the file: by it a journal is told from another program's database.
-_APPLICATION = 0x62756C6B
 # Step N brings a journal of version N to N + 1, the first an empty file to version 1. Steps that a release has carried
 # are never edited: a change of the tables is a step more at the end.
 MIGRATIONS: tuple[str, ...] = (
@@ -57,17 +55,6 @@ _IN_ONE_QUERY = 400
 # What stands behind the name of a sheet for rows that are in the file no more.
 GONE = " (gone)"
 _CUT_OFF = "Sent, but the program was cut off before an answer came: it may exist."
-
-_DAMAGED = (
-    "The journal {path} is damaged, or no journal ({error}). Put a copy of it back, or name another with --journal: "
-    "that one doesn't know what was sent before."
-)
-_IN_USE = "The journal {path} is being written by another program ({error}). Try again when that has ended."
-_UNUSABLE = (
-    "The journal {path} can't be used: {error}. "
-    "Make room, or choose another place with --journal; nothing more is sent."
-)
-_WORDS = {sqlite3.SQLITE_CORRUPT: _DAMAGED, sqlite3.SQLITE_NOTADB: _DAMAGED, sqlite3.SQLITE_BUSY: _IN_USE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +127,8 @@ def _now() -> datetime:
     return datetime.now().astimezone()
 
 
-class Journal:
-    """An open journal. Every method that writes has committed when it returns; errors of the disk are `DiskError`."""
+class Journal(Database):
+    """An open journal. Every method that writes has committed when it returns."""
 
     def __init__(
         self,
@@ -156,108 +143,8 @@ class Journal:
         Raises DiskError if it can't be or stands on a network share (`share` tells: SQLite's locks don't hold there),
         and UsageError for a journal of a newer version or a database that is none.
         """
-        self.path = path
+        super().__init__(path, migrations, share=share)
         self._clock = clock
-        self._lock = threading.RLock()
-        if kind := share(path):
-            raise DiskError(
-                f"The journal {path} would stand on a network share ({kind}), where it can't be kept safe. "
-                "Choose a place on this machine's own disk with --journal."
-            )
-        with self._trouble(), ExitStack() as stack:
-            create_private(path)
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
-            stack.callback(self._db.close)
-            self._db.row_factory = sqlite3.Row
-            self._prepare(migrations)
-            self._key: bytes = self._db.execute("SELECT key FROM secret").fetchone()["key"]
-            stack.pop_all()
-
-    def __enter__(self) -> "Journal":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._db.close()
-
-    @contextmanager
-    def _trouble(self) -> Iterator[None]:
-        """One thread at a time, and one kind of error for all that a disk and SQLite can do."""
-        try:
-            with self._lock:
-                yield
-        except (sqlite3.Error, OSError) as error:
-            raise self._disk_error(error) from error
-
-    def _disk_error(self, error: Exception) -> DiskError:
-        # The low byte is the family: SQLite tells apart a dozen ways in which a disk can fail.
-        family = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        return DiskError(_WORDS.get(family, _UNUSABLE).format(path=self.path, error=error))
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._trouble():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                # On a full disk SQLite may have taken everything back already.
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-
-    def _prepare(self, migrations: Sequence[str]) -> None:
-        """Set the connection up and bring the tables up to date."""
-        version = self._version(migrations)
-        self._write_ahead()
-        # Every commit is on the disk when it returns, and what was purged is overwritten.
-        for setting in ("synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
-            self._pragma(setting)
-        if version < len(migrations):
-            with self._transaction():
-                # Asked again: another process may have been faster.
-                self._migrate(self._version(migrations), migrations)
-
-    def _write_ahead(self) -> None:
-        """Switch to WAL: the one thing that SQLite doesn't wait for while another process is at it too."""
-        mode = None
-        while mode is None:
-            try:
-                mode = self._pragma("journal_mode = WAL")
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
-                    raise
-                # This does wait, or gives up after the usual time.
-                self._db.execute("BEGIN EXCLUSIVE")
-                self._db.execute("COMMIT")
-        if mode != "wal":
-            raise sqlite3.OperationalError("its file system can't share memory between processes")
-
-    def _pragma(self, words: str) -> Any:
-        row = self._db.execute(f"PRAGMA {words}").fetchone()
-        return row[0] if row else None
-
-    def _version(self, migrations: Sequence[str]) -> int:
-        """The version of the file's tables, 0 for an empty file. Raises UsageError for one that can't be ours."""
-        version = int(self._pragma("user_version"))
-        empty = not self._pragma("schema_version")
-        if not empty and self._pragma("application_id") != _APPLICATION:
-            raise UsageError(f"{self.path} is the database of another program. Name another --journal.")
-        if version > len(migrations):
-            raise UsageError(
-                f"The journal {self.path} was written by a newer bulkload. Install that, or name another --journal."
-            )
-        return version
-
-    def _migrate(self, version: int, migrations: Sequence[str]) -> None:
-        """Take the steps that the file lacks; all of them or, where the disk fails, none."""
-        for step in migrations[version:]:
-            for statement in step.split(";"):
-                self._db.execute(statement)
-        if version == 0:
-            self._db.execute("INSERT INTO secret VALUES (?)", (secrets.token_bytes(32),))
-            self._pragma(f"application_id = {_APPLICATION}")
-        self._pragma(f"user_version = {len(migrations)}")
 
     def keyed_hash(self, text: str) -> str:
         """A hash that only this journal's key can make, so that the file tells nothing of what was hashed."""
