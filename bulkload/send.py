@@ -132,6 +132,10 @@ class Sender:
                 raise
         finally:
             patience.cancel()
+            try:
+                self._recorder.flush()
+            except DiskError as trouble:
+                self._give_in(trouble)
         if self._trouble and not (self._answered and isinstance(self._trouble, _REASONS)):
             raise self._trouble
         if self._answered and self._answered == self._not_found:
@@ -157,10 +161,8 @@ class Sender:
             self._taken += 1
             try:
                 outgoing = await feed.next()
-                outcome = await self._send_row(_Row(outgoing), wire, signer) if outgoing else None
-                if outcome is None:
+                if outgoing is None or not await self._send_row(_Row(outgoing), wire, signer, tell):
                     return
-                tell(outcome)
             except Exception as trouble:
                 # The other workers bring their rows to an end and find the run stopped.
                 self._give_in(trouble)
@@ -174,8 +176,8 @@ class Sender:
 
     # One row
 
-    async def _send_row(self, row: _Row, wire: Carrier, signer: Signer) -> Outcome | None:
-        """Send one row until there is an outcome; None if the run stopped before the row went out."""
+    async def _send_row(self, row: _Row, wire: Carrier, signer: Signer, tell: Callable[[Outcome], None]) -> bool:
+        """Send one row until there is an outcome to tell; False if the run stopped before the row went out."""
         request, operation = row.outgoing.request, row.outgoing.operation
         body = None if request.body is None else json.dumps(request.body, ensure_ascii=False).encode()
         verdict = Verdict(Meaning.NOT_PROCESSED)
@@ -197,10 +199,10 @@ class Sender:
             self._pace.hear(verdict)
             if not await self._once_more(row, verdict, signed, signer):
                 outcome = self._outcome(row, verdict, _STATUS[verdict.meaning])
-                await self._recorder.record(outcome)
+                self._recorder.record_soon(outcome, tell)
                 self._watch(verdict, outcome, request.action)
-                return outcome
-        return None
+                return True
+        return False
 
     def _judge(self, outgoing: Outgoing, reply: Reply, signer: Signer) -> Verdict:
         """What the reply means, in words that are fit to be written and shown."""
