@@ -1,9 +1,9 @@
 """What a command needs before it can begin: the APIs at hand, where to send, and the job."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from bulkload.connection import Connection, choose
 from bulkload.credential import Credential
@@ -19,6 +19,9 @@ from bulkload.settings import load_connections
 
 Connect = Callable[[Api], Connection]
 
+# The name of the connection to a stand-in that lives as long as its run.
+SANDBOX = "sandbox"
+
 
 def apis(named: list[str] | None, connections: list[str] | None = None, config: Path | None = None) -> dict[str, Api]:
     """The APIs at hand: the documents given, else those that come with bulkload and that connections speak of."""
@@ -33,13 +36,6 @@ def apis(named: list[str] | None, connections: list[str] | None = None, config: 
     return {api.name: api for api in map(open_api, [*BUILT_IN, *dict.fromkeys(paths)])}
 
 
-def job(
-    file: Path, apis: dict[str, Api], connect: Any, resource: str | None, reading: tuple[Any, ...], **more: Any
-) -> Job:
-
-    return Job(file, apis, connect, resource=resource, reading=ReadOptions(*reading), **more)
-
-
 def job_of(
     run: Run,
     journal: Journal,
@@ -47,42 +43,56 @@ def job_of(
     connections: list[str] | None,
     config: Path | None,
     api: list[str] | None,
-    resource: str | None,
-    reading: tuple[Any, ...],
-    **more: Any,
+    reading: ReadOptions,
+    resource: str | None = None,
 ) -> Job:
     """What goes on with a run: its file, its connections and its resource, unless others are named."""
-    names = connections or [name for name in run.connection.split(", ") if name != "sandbox"]
-    at_hand = apis(api, names, config)
-    resources = journal.resources(run.id)
-    if resource is None and len(set(resources)) == 1:
-        resource = resources[0]
-    return job(file or Path(run.file), at_hand, chooser(names, config), resource, reading, **more)
+    names = connections or [name for name in run.connection.split(", ") if name != SANDBOX]
+    resources = set(journal.resources(run.id))
+    return Job(
+        file=file or Path(run.file),
+        apis=apis(api, names, config),
+        connect=chooser(names, config),
+        resource=resource or (resources.pop() if len(resources) == 1 else None),
+        reading=reading,
+    )
+
+
+def options(connections: Sequence[str], journal: Path | None, *, sandbox: bool = False) -> list[str]:
+    """The words by which the next command finds connections and journal as this one did."""
+    named = [word for name in connections for word in ("--connection", name)]
+    return [*(["--sandbox"] if sandbox else named), *(["--journal", str(journal)] if journal else [])]
 
 
 def same_options(run: Run, connections: list[str] | None, journal: Path | None) -> list[str]:
-    named = [f"--connection {name}" for name in connections or run.connection.split(", ")]
-    return [*named, *([f"--journal {journal}"] if journal else [])]
+    """Those of a command that goes on with a run."""
+    names = connections or run.connection.split(", ")
+    return options(names, journal, sandbox=SANDBOX in names)
 
 
-def pace(rate: str | None, concurrency: int | None, wait_for_api: str) -> dict[str, Any]:
-
+def rate(text: str | None) -> Rate | None:
+    """The rate that a person asks for, None if for none. Raises UsageError."""
     try:
-        return {
-            "rate": Rate.parse(rate) if rate else None,
-            "concurrency": concurrency,
-            "wait_for_api": parse_seconds(wait_for_api),
-        }
+        return Rate.parse(text) if text else None
     except ValueError as error:
-        raise UsageError(f"--rate, --wait-for-api: {error}") from error
+        raise UsageError(f"--rate: {error}") from error
+
+
+def wait_for_api(text: str) -> float:
+    """The seconds that a person lets the API be down. Raises UsageError."""
+    try:
+        return parse_seconds(text)
+    except ValueError as error:
+        raise UsageError(f"--wait-for-api: {error}") from error
 
 
 def no_connection(api: Api) -> Connection:
+    """For what is offline: whoever asks for a connection is wrong. Raises SettingsError."""
     raise SettingsError(f"No connection is needed here, but one for {api.name} was asked for.")
 
 
-def chooser(names: list[str] | None, config: Path | None) -> Any:
-    """Gives the connection of an API: of those named, if any are."""
+def chooser(names: list[str] | None, config: Path | None) -> Connect:
+    """Gives the connection of an API: of those named, if any are. Raises SettingsError for a name that isn't known."""
     known = load_connections(config)
     for name in names or ():
         if name not in known:
@@ -96,14 +106,14 @@ def chooser(names: list[str] | None, config: Path | None) -> Any:
 
 
 @contextlib.contextmanager
-def sandbox(apis: dict[str, Api], faults: list[str] | None) -> Iterator[Any]:
+def sandbox(apis: dict[str, Api], faults: list[str] | None) -> Iterator[Connect]:
     """A stand-in of its own for one run: a fresh world, which knows no earlier rows."""
     with Sandbox(list(apis.values()), [Fault.parse(text) for text in faults or ()]) as world:
 
         def connect(api: Api) -> Connection:
             credentials = world.credentials(api)
             return Connection(
-                name="sandbox",
+                name=SANDBOX,
                 api=api.name,
                 base_url=world.base_url(api.name),
                 settings=world.settings(api),
@@ -115,7 +125,7 @@ def sandbox(apis: dict[str, Api], faults: list[str] | None) -> Iterator[Any]:
         yield connect
 
 
-def sandbox_toml(world: Any, apis: list[Api]) -> str:
+def sandbox_toml(world: Sandbox, apis: list[Api]) -> str:
     """What to write into bulkload.toml, and to set in the environment, to send to the stand-in."""
     lines = []
     for api in apis:
@@ -123,7 +133,7 @@ def sandbox_toml(world: Any, apis: list[Api]) -> str:
         prefix = f"SANDBOX_{api.name.upper()}".replace("-", "_")
         lines += [f"# export {prefix}_{name.upper()}={value}" for name, value in credentials.items()]
         kept = ", ".join(f'{name} = "env:{prefix}_{name.upper()}"' for name in credentials)
-        settings = ", ".join(f'"{name}" = "{value}"' for name, value in world.settings(api).items())
+        settings = ", ".join(f'"{name}" = {json.dumps(value)}' for name, value in world.settings(api).items())
         lines += [
             f"[connections.{api.name}-sandbox]",
             f'api = "{api.name}"',

@@ -75,10 +75,12 @@ def outgoing(part: Part, journal: Journal, run: str) -> Iterator[list[Outgoing]]
 
 def _known_rows(job: Job, part: Part, assigned: Assigned, frame: Frame, journal: Journal) -> dict[int, Known]:
     """What the journal knows of the rows of a result that is imported again, by row number of this file."""
-    said = {} if job.wishes.again else claims(assigned, frame)
+    said: defaultdict[str, dict[int, Claim]] = defaultdict(dict)
+    if not job.wishes.again:
+        for row, claim in claims(assigned, frame).items():
+            said[claim.run][row] = claim
     known: dict[int, Known] = {}
-    for run in dict.fromkeys(claim.run for claim in said.values()):
-        mine = {row: claim for row, claim in said.items() if claim.run == run}
+    for run, mine in said.items():
         if journal.has_run(run):
             sources = journal.claimed(
                 part.target, run, assigned.sheet.name, [claim.source_row for claim in mine.values()]
@@ -130,4 +132,6 @@ def values_of(part: Part, journal: Journal, fingerprints: Collection[str]) -> di
             for row in validator.read(frame):
                 if (content := planner.fingerprint(row.values)) in fingerprints:
                     found[content] = row.values
+            if len(found) == len(fingerprints):
+                return found
     return found

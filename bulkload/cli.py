@@ -4,6 +4,7 @@ import contextlib
 import json
 import logging
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -65,6 +66,7 @@ def run(arguments: list[str]) -> int:
     """The exit status of a command."""
     try:
         status = app(arguments, standalone_mode=False)
+        sys.stdout.flush()
         return status if isinstance(status, int) else 0
     except typer.Exit as leaving:
         return leaving.exit_code
@@ -77,7 +79,10 @@ def run(arguments: list[str]) -> int:
     except BulkloadError as trouble:
         say(str(trouble))
         return trouble.exit_code
-    except BrokenPipeError:
+    except OSError as trouble:
+        # All that we read and write says its own words; what is left is the terminal, or what stands in its place.
+        if not isinstance(trouble, BrokenPipeError):
+            say(f"What was to be told can't be written: {trouble.strerror}.")
         return 74
     except Exception:
         say("This is a fault of bulkload, not of your file. Please report it, with its log.")
@@ -155,14 +160,11 @@ def check(
     """
 
     from bulkload import arrange, pipeline, talk
+    from bulkload.job import Job
+    from bulkload.read import ReadOptions
 
-    job = arrange.job(
-        file,
-        arrange.apis(api, config=config),
-        arrange.no_connection,
-        resource,
-        (sheet, header_row, encoding, delimiter),
-    )
+    reading = ReadOptions(sheet, header_row, encoding, delimiter)
+    job = Job(file, arrange.apis(api, config=config), arrange.no_connection, resource, reading)
     report = pipeline.check(job, output)
     status = 1 if any(finding.severity == "error" for finding in report.findings) else 0
     talk.closing_words(report, status, talk.Voice(as_json, quiet), checked=True)
@@ -206,8 +208,10 @@ def import_(
     """
 
     from bulkload import arrange, talk
+    from bulkload.job import Job
     from bulkload.pipeline import Import
     from bulkload.plan import Wishes
+    from bulkload.read import ReadOptions
 
     if sandbox and connection:
         raise UsageError("--sandbox is a connection of its own: leave out --connection.")
@@ -219,16 +223,15 @@ def import_(
     with contextlib.ExitStack() as stack:
         connect = stack.enter_context(arrange.sandbox(apis, fault)) if sandbox else arrange.chooser(connection, config)
         opened = stack.enter_context(arrange.journal(journal))
-        job = arrange.job(
-            file, apis, connect, resource, (sheet, header_row, encoding, delimiter),
+        job = Job(
+            file, apis, connect, resource, ReadOptions(sheet, header_row, encoding, delimiter),
             wishes=Wishes(again, update), trust_result=trust_result, result=output, limit=limit, stop_after=stop_after,
-            resolve=not no_resolve, **arrange.pace(rate, concurrency, wait_for_api),
+            resolve=not no_resolve, rate=arrange.rate(rate), concurrency=concurrency,
+            wait_for_api=arrange.wait_for_api(wait_for_api),
         )  # fmt: skip
         if dry_run:
             return talk.dry_run(job, opened)
-        options = ["--sandbox"] if sandbox else [f"--connection {name}" for name in connection or ()]
-        options += [f"--resource {resource}"] if resource else []
-        options += [f"--journal {journal}"] if journal else []
+        options = arrange.options(connection or (), journal, sandbox=sandbox)
         asked = not sandbox and not yes
         saying = stack.enter_context(talk.talk(opened, options, talk.Voice(as_json, quiet, verbose, log_file)))
         return saying.follow(Import(job, opened, saying.progress, saying.confirm(asked=asked), saying.told))
@@ -268,14 +271,16 @@ def resume(
 
     from bulkload import arrange, talk
     from bulkload.pipeline import Resume
+    from bulkload.read import ReadOptions
 
     with contextlib.ExitStack() as stack:
         opened = stack.enter_context(arrange.journal(journal))
         found = opened.run(run)
-        job = arrange.job_of(
-            found, opened, file, connection, config, api, resource, (sheet, header_row, encoding, delimiter),
+        reading = ReadOptions(sheet, header_row, encoding, delimiter)
+        job = replace(
+            arrange.job_of(found, opened, file, connection, config, api, reading, resource),
             result=output, limit=limit, stop_after=stop_after, as_new=as_new, resolve=not no_resolve,
-            **arrange.pace(rate, concurrency, wait_for_api),
+            rate=arrange.rate(rate), concurrency=concurrency, wait_for_api=arrange.wait_for_api(wait_for_api),
         )  # fmt: skip
         options = arrange.same_options(found, connection, journal)
         saying = stack.enter_context(talk.talk(opened, options, talk.Voice(as_json, quiet, verbose, log_file)))
@@ -307,24 +312,26 @@ def resolve(
 ) -> int:
     """Settle the unknown rows of a run: ask the API what became of them, or take a person's word.
 
-    Example: bulkload resolve --made "Destinations!7=5f3a9c1e" --not-made "Destinations!9"
+    Example: bulkload resolve --made 'Destinations!7=5f3a9c1e' --not-made 'Destinations!9'
     """
 
     from bulkload import arrange, talk
     from bulkload.pipeline import Resolve
+    from bulkload.read import ReadOptions
 
     words: dict[str, str | None] = dict.fromkeys(not_made or ())
     for text in made or ():
         place, equals, record = text.rpartition("=")
         if not equals:
-            raise UsageError(f'--made {text}: write it as ROW=ID, like "Destinations!7=5f3a9c1e".')
+            raise UsageError(f"--made {text}: write it as ROW=ID, like Destinations!7=5f3a9c1e.")
         words[place] = record
     with contextlib.ExitStack() as stack:
         opened = stack.enter_context(arrange.journal(journal))
         found = opened.run(run)
-        job = arrange.job_of(
-            found, opened, file, connection, config, api, resource, (sheet, header_row, encoding, delimiter),
-            result=output, words=words, **arrange.pace(rate, concurrency, "10m"),
+        reading = ReadOptions(sheet, header_row, encoding, delimiter)
+        job = replace(
+            arrange.job_of(found, opened, file, connection, config, api, reading, resource),
+            result=output, words=words, rate=arrange.rate(rate), concurrency=concurrency,
         )  # fmt: skip
         options = arrange.same_options(found, connection, journal)
         saying = stack.enter_context(talk.talk(opened, options, talk.Voice(as_json, quiet, verbose, log_file)))
@@ -352,15 +359,16 @@ def result(
     """
 
     from bulkload import arrange, talk
+    from bulkload.read import ReadOptions
     from bulkload.result import result_again
 
     with arrange.journal(journal) as opened:
         found = opened.run(run)
-        job = arrange.job_of(
-            found, opened, file, None, config, api, None, (sheet, header_row, encoding, delimiter), result=output
-        )
+        reading = ReadOptions(sheet, header_row, encoding, delimiter)
+        job = replace(arrange.job_of(found, opened, file, None, config, api, reading), result=output)
         report = result_again(job, opened, found)
-    talk.closing_words(report, talk.exit_status(report), talk.Voice(as_json, quiet))
+        options = arrange.same_options(found, None, journal)
+    talk.closing_words(report, talk.exit_status(report), talk.Voice(as_json, quiet), options=options)
     return 0
 
 
@@ -387,7 +395,7 @@ def runs(
     if as_json:
         print(json.dumps([talk.run_facts(one) for one in found], ensure_ascii=False))  # noqa: T201
     else:
-        tell.runs_table(talk.console(), found)
+        tell.runs(talk.console(), found)
 
 
 @app.command()

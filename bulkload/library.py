@@ -1,18 +1,16 @@
 """The same as a library: `bulkload.open_api("cinnox")["destination"].template(path)`, `bulkload.import_file(path)`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandera.pandas as pa
 
-from bulkload import openapi, pipeline, schema, template
+from bulkload import arrange, openapi, pipeline, schema, template
 from bulkload.connection import Connection, choose
 from bulkload.job import Job, Silent
-from bulkload.journal import Journal, default_path
 from bulkload.models import Outcome
 from bulkload.resource import Api, Resource
-from bulkload.settings import load_connections
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,27 +53,36 @@ def open_api(api: str | Path) -> OpenedApi:
 def import_file(
     file: str | Path,
     *,
-    connection: Connection | str | None = None,
+    connection: Connection | str | Sequence[str] | None = None,
     api: str | Path | None = None,
     resource: str | None = None,
     limit: int | None = None,
-    journal: Path | None = None,
-    result: Path | None = None,
+    journal: str | Path | None = None,
+    result: str | Path | None = None,
+    config: str | Path | None = None,
 ) -> Iterator[Outcome]:
     """Import a file without being asked, and yield what becomes of each row that is sent, as it becomes known.
 
-    `connection` is a name in bulkload.toml, a Connection of your own, or None for the only one of the API. Rows that
-    are not sent (invalid, unchanged) stand in the result, which is written once the last outcome was taken. Raises
-    what stands in `bulkload.errors`.
+    Nothing happens before the first outcome is asked for, and the result is written once the last was taken; rows that
+    are not sent (invalid, unchanged) stand there. A row whose ID, or whose fate, is found out afterwards comes again:
+    the last word counts. `connection` is a Connection of your own, a name in bulkload.toml (or in `config`), one name
+    per API, or None for the only one of each. `journal` and `result` are where those stand instead of their usual
+    places. Raises what stands in `bulkload.errors`.
     """
-    names = [api] if api else openapi.BUILT_IN
-    apis = {opened.name: opened for opened in map(openapi.open_api, names)}
-
-    def connect(wanted: Api) -> Connection:
-        if isinstance(connection, Connection):
-            return connection
-        return choose(load_connections(), connection, wanted)
-
-    job = Job(Path(file), apis, connect, resource=resource, limit=limit, result=result)
-    with Journal(journal or default_path()) as opened:
+    apis, connect = _place(connection, api, config)
+    job = Job(Path(file), apis, connect, resource=resource, limit=limit, result=Path(result) if result else None)
+    with arrange.journal(Path(journal) if journal else None) as opened:
         yield from pipeline.Import(job, opened, Silent(), lambda _: True, lambda _: None).outcomes()
+
+
+def _place(
+    connection: Connection | str | Sequence[str] | None, api: str | Path | None, config: str | Path | None
+) -> tuple[dict[str, Api], arrange.Connect]:
+    """The APIs at hand, and what gives the connection of each."""
+    if isinstance(connection, Connection):
+        own = connection
+        names = [str(api)] if api else [*openapi.BUILT_IN, own.api]
+        return arrange.apis(names), lambda wanted: choose({own.name: own}, own.name, wanted)
+    named = [connection] if isinstance(connection, str) else list(connection or ())
+    where = Path(config) if config else None
+    return arrange.apis([str(api)] if api else None, named, where), arrange.chooser(named, where)

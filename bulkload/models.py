@@ -64,6 +64,11 @@ def column_letter(position: int) -> str:
     return letters
 
 
+def rows_in_words(count: int) -> str:
+    """`1 row`, `1,234 rows`."""
+    return f"{count:,} row{'' if count == 1 else 's'}"
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing wrong with one cell, or with a whole row or header.

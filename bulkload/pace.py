@@ -138,8 +138,8 @@ class Pace:
         while not self.stopped and (rest := self._rest_of(retry=False)):
             await self.rest(min(rest, self._patience()))
             if not self._patience():
-                length = _length(self._wait_for_api)
-                self.stop(f"The API was down for {length}: {self._why}. Go on once it is up again.")
+                length = f" for {_length(self._wait_for_api)}" if self._wait_for_api else ""
+                self.stop(f"The API was down{length}: {self._why}. Go on once it is up again.")
 
     def _patience(self) -> float:
         """The seconds that the API may go on being down; endless while it is up."""

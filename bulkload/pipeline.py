@@ -16,7 +16,7 @@ from bulkload.models import UPDATE, Book, Outcome, Request, Run, Severity, Statu
 from bulkload.recognise import Assigned, Recognised
 from bulkload.resolve import by_word
 from bulkload.resource import Resource
-from bulkload.result import own_left_out, result_sheet
+from bulkload.result import own_left_out, refuse_other_file, result_sheet
 from bulkload.run import Course
 from bulkload.validate import Seen, Validator
 
@@ -87,6 +87,15 @@ class _Continued(Course):
         self.run = self.report.run = run
         return self
 
+    def _opened(self) -> tuple[Book, Recognised, tuple[Part, ...]]:
+        """The file and its parts. Raises UsageError for a run of which not all rows stand in the journal."""
+        if not self.journal.is_agreed(self.run.id):
+            raise UsageError(f"Run {self.run.id} was cut off before anything was sent. Import the file again.")
+        book, found = open_file(self.job)
+        parts = divide(self.job, found, self.journal)
+        _refuse_other_target(self.run, parts)
+        return book, found, parts
+
     def _held(self, parts: Sequence[Part]) -> ExitStack:
         """Keep others away while this is entered; what was in flight when the run was cut off is unknown from now on."""
         with ExitStack() as stack:
@@ -100,11 +109,7 @@ class Resume(_Continued):
 
     def outcomes(self) -> Iterator[Outcome]:
         """Find the run's rows in the file as it is now, then go the rest of the way."""
-        if not self.journal.is_agreed(self.run.id):
-            raise UsageError(f"Run {self.run.id} was cut off before anything was sent. Import the file again.")
-        book, found = open_file(self.job)
-        parts = divide(self.job, found, self.journal)
-        _refuse_other_target(self.run, parts)
+        book, found, parts = self._opened()
         with self._held(parts):
             self._follow(book, parts)
             if to_send := self.journal.to_send(self.run.id):
@@ -165,9 +170,8 @@ class Resolve(_Continued):
 
     def outcomes(self) -> Iterator[Outcome]:
         """Take the words, ask about the rest, and write the result anew."""
-        _, found = open_file(self.job)
-        parts = divide(self.job, found, self.journal)
-        _refuse_other_target(self.run, parts)
+        book, found, parts = self._opened()
+        refuse_other_file(self.job, book, self.run)
         with self._held(parts):
             yield from self._take_words(parts)
             for part in parts:

@@ -3,16 +3,25 @@
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TextIO
 
 from tqdm import tqdm
 
-from bulkload.models import Outcome, Status
+from bulkload.models import Outcome, Status, rows_in_words
 
 _EVERY = 10.0
 # The counts that stand behind the bar; writing them for each row would cost more than sending it.
 _COUNTED = (Status.CREATED, Status.UPDATED, Status.REJECTED, Status.FAILED, Status.UNKNOWN)
 _POSTFIX_EVERY = 0.2
+
+
+@contextmanager
+def between_bars(out: TextIO) -> Iterator[None]:
+    """Bars are out of the way while this is entered, so that a line can be written; from any thread."""
+    with tqdm.external_write_mode(file=out):
+        yield
 
 
 class Bars:
@@ -51,15 +60,16 @@ class Bars:
 
 
 class Lines:
-    """A line every ten seconds, for logs and pipes."""
+    """A line every ten seconds, for logs and pipes. `clock` counts seconds."""
 
-    def __init__(self, out: TextIO = sys.stderr) -> None:
+    def __init__(self, out: TextIO = sys.stderr, clock: Callable[[], float] = time.monotonic) -> None:
         self._out = out
+        self._clock = clock
         self._name = ""
         self._total: int | None = None
         self._rows = 0
         self._counts: Counter[Status] = Counter()
-        self._told = time.monotonic()
+        self._told = clock()
 
     def phase(self, name: str, total: int | None) -> None:
         """Begin a phase of `total` rows; None where that isn't known yet."""
@@ -69,11 +79,10 @@ class Lines:
     def step(self, rows: int) -> None:
         """So many rows more are done."""
         self._rows += rows
-        if time.monotonic() - self._told >= _EVERY:
-            self._told = time.monotonic()
-            of = f" of {self._total:,}" if self._total else ""
-            counts = _counts(self._counts)
-            self._out.write(f"{self._name}: {self._rows:,}{of} rows{', ' if counts else ''}{counts}\n")
+        if self._clock() - self._told >= _EVERY:
+            self._told = self._clock()
+            done = f"{self._rows:,} of {rows_in_words(self._total)}" if self._total else rows_in_words(self._rows)
+            self._out.write(", ".join(filter(None, (f"{self._name}: {done}", _counts(self._counts)))) + "\n")
             self._out.flush()
 
     def outcome(self, outcome: Outcome) -> None:

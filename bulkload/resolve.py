@@ -5,7 +5,6 @@
 
 import asyncio
 import json
-import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from bulkload.models import UPDATE, Lost, Outcome, Reply, Status
 from bulkload.pace import REAL, Clock, Pace
 from bulkload.redact import redact
 from bulkload.resource import Operation, Rate, Resource
+from bulkload.system import as_typed
 from bulkload.threads import INTERRUPTED
 from bulkload.wire import Carrier, Signer
 
@@ -285,8 +285,8 @@ def _ask_again(row: Open) -> str:
 def _by_hand(row: Open, record: Record | None = None) -> str:
     """The command that takes a person's word; quoted, since a sheet's name may have spaces and shells read `!`."""
     place = f"{row.outcome.sheet}!{row.outcome.row}"
-    made, not_made = shlex.quote(f"{place}={record.id if record else 'ID'}"), shlex.quote(place)
-    return f"Then: bulkload resolve {row.outcome.run} --made {made}, or --not-made {not_made}"
+    made = as_typed(["bulkload", "resolve", row.outcome.run, "--made", f"{place}={record.id if record else 'ID'}"])
+    return f"Then: {made}, or {as_typed(['--not-made', place])}"
 
 
 def _described(resource: Resource, values: Mapping[str, Any]) -> str:

@@ -1,8 +1,12 @@
 """The result of a run, made out of its sheet and the journal; it can be made again at any time."""
 
+import glob
+import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 
 import pandas as pd
@@ -11,11 +15,9 @@ from bulkload import write
 from bulkload.errors import UnusableFile
 from bulkload.job import Job, Progress, Report, Silent, open_file
 from bulkload.journal import Journal
-from bulkload.models import Frame, Run, Status
+from bulkload.models import FRAME_ROWS, Book, Frame, Run, Status
 from bulkload.recognise import Assigned, Recognised
 from bulkload.validate import Seen, Validator
-
-_LINES = 10_000
 
 
 def write_result(job: Job, journal: Journal, run: Run, found: Recognised, report: Report, progress: Progress) -> None:
@@ -63,23 +65,35 @@ def result_again(job: Job, journal: Journal, run: Run) -> Report:
         _write(journal, run, sheets, report, job.result or result_path(Path(job.file.name), run.result))
         return report
     book, found = open_file(job)
-    if book.sha256 != run.sha256:
-        raise UnusableFile(
-            f"{job.file} is not the file that run {run.id} imported: it has changed since. Name that file."
-        )
+    refuse_other_file(job, book, run)
     write_result(job, journal, run, found, report, Silent())
     return report
+
+
+def refuse_other_file(job: Job, book: Book, run: Run) -> None:
+    """Raise UnusableFile where a result would lay the run's outcomes beside rows that are not theirs."""
+    if book.sha256 != run.sha256:
+        raise UnusableFile(
+            f"{job.file} is not the file that run {run.id} imported: it has changed since. Name that file, or let the "
+            f"run follow it: bulkload resume {run.id}"
+        )
 
 
 def result_path(file: Path, own: str = "") -> Path:
     """`NAME.result.xlsx` beside the file, numbered where another run's result has that name; `own` is this run's."""
     ending = ".csv" if file.suffix.lower() in (".csv", ".tsv") else ".xlsx"
-    stem = file.stem.split(".result")[0]
+    stem = re.sub(r"\.result(-[0-9]+)?$", "", file.stem)
     number, path = 1, file.with_name(f"{stem}.result{ending}")
-    while path.exists() and str(path.resolve()) != own:
+    while _taken(path) and str(path.resolve()) != own:
         number += 1
         path = file.with_name(f"{stem}.result-{number}{ending}")
     return path
+
+
+def _taken(path: Path) -> bool:
+    """Whether a result stands there; one of several sheets as CSV is several files."""
+    parts = path.parent.glob(f"{glob.escape(path.stem)}.*.csv") if path.suffix == ".csv" else ()
+    return path.exists() or any(parts)
 
 
 def result_sheet(assigned: Assigned, frames: Iterable[write.ResultFrame]) -> write.ResultSheet:
@@ -106,9 +120,10 @@ def _statuses(journal: Journal, run: Run, sheet: str, report: Report) -> write.R
     report.counts[sheet] = journal.counts(run.id, sheet)
 
     def frames() -> Iterator[write.ResultFrame]:
-        mine = {outcome.row: outcome for outcome in journal.all_outcomes(run.id) if outcome.sheet == sheet}
-        report.rows += len(mine)
-        yield write.ResultFrame(pd.DataFrame(index=pd.Index(list(mine), name="row")), (), mine)
+        mine = (outcome for outcome in journal.all_outcomes(run.id) if outcome.sheet == sheet)
+        while some := {outcome.row: outcome for outcome in islice(mine, FRAME_ROWS)}:
+            report.rows += len(some)
+            yield write.ResultFrame(pd.DataFrame(index=pd.Index(list(some), name="row")), (), some)
 
     return write.ResultSheet(sheet, (), (), None, frames())
 
@@ -117,7 +132,13 @@ def _write(journal: Journal, run: Run, sheets: list[write.ResultSheet], report: 
     notes = (*report.remarks, *report.notes, *(f"Stopped: {why}" for why in report.stopped))
     summary = write.Summary(pairs=_about(journal.run(run.id)), counts=report.counts, notes=notes)
     report.results = write.write_result(path, sheets, summary)
-    journal.result_written(run.id, str(report.results[0].resolve()))
+    in_parts = all(one.name.startswith(f"{path.stem}.") and one != path for one in report.results)
+    place = str((path if in_parts else report.results[0]).resolve())
+    if in_parts and journal.run(run.id).result == place:
+        # What stood in one file is old now; whoever has it open keeps it.
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+    journal.result_written(run.id, place)
 
 
 def _about(run: Run) -> tuple[tuple[str, str], ...]:

@@ -10,6 +10,7 @@ from bulkload import auth
 from bulkload.auth import SignIn
 from bulkload.batches import outgoing, values_of
 from bulkload.connection import Connection, base_url
+from bulkload.errors import DiskError, UnusableFile
 from bulkload.job import Job, Part, Preview, Progress, Report
 from bulkload.journal import Journal
 from bulkload.models import Outcome, Run, Status
@@ -114,7 +115,14 @@ class Course(ABC):
         counts = self.journal.counts(self.run.id)
         self.progress.phase("Writing the result", sum(counts.values()))
         self.report.limited = bool(self.job.limit) and not self.report.stopped
-        write_result(self.job, self.journal, self.run, found, self.report, self.progress)
+        try:
+            write_result(self.job, self.journal, self.run, found, self.report, self.progress)
+        except UnusableFile as trouble:
+            # Rows were sent: this is no longer a file of which nothing came.
+            raise DiskError(
+                f"{trouble} What became of its rows is recorded; for the result, put the file back and take: "
+                f"bulkload result {self.run.id}"
+            ) from trouble
 
     def _told(self, start: Start, work: Sender | Resolver) -> Iterator[Outcome]:
         """The outcomes of work in a thread of its own, which an interrupt brings to an end."""

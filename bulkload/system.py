@@ -5,10 +5,12 @@ import getpass
 import os
 import re
 import secrets
+import shlex
 import signal
+import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -47,6 +49,11 @@ def user_name(ask: Callable[[], str] = getpass.getuser) -> str:
         return ask()
     except (KeyError, OSError, ImportError):
         return str(os.getuid()) if hasattr(os, "getuid") else "unknown"
+
+
+def as_typed(words: Sequence[str], *, windows: bool = os.name == "nt") -> str:
+    """A command as a person can paste it into this system's shell."""
+    return subprocess.list2cmdline(words) if windows else shlex.join(words)
 
 
 def network_share(path: Path, mounts: Path = Path("/proc/self/mounts")) -> str:

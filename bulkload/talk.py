@@ -4,6 +4,7 @@ import contextlib
 import json
 import logging
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,11 +19,11 @@ from bulkload.connection import base_url
 from bulkload.errors import BulkloadError, NotConfirmed, UsageError
 from bulkload.job import Job, Preview, Progress, Report, Silent
 from bulkload.journal import Journal
-from bulkload.models import Run, Status
+from bulkload.models import Run, Status, rows_in_words
 from bulkload.pipeline import dry_run as planned
-from bulkload.progress import Bars, Lines
+from bulkload.progress import Bars, Lines, between_bars
 from bulkload.run import Course
-from bulkload.system import create_private
+from bulkload.system import as_typed, create_private
 from bulkload.threads import INTERRUPTED
 
 log = logging.getLogger("bulkload")
@@ -38,7 +39,7 @@ def console() -> Console:
     return Console(highlight=False, markup=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Voice:
     """How loud a command is. `log_file` is None for a file of its own beside the journal."""
 
@@ -48,9 +49,9 @@ class Voice:
     log_file: Path | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Talk:
-    """What a run says to a person while it runs, and at its end."""
+    """What a run says to a person while it runs, and at its end; `options` are those that the next command wants."""
 
     progress: Progress
     log_path: Path
@@ -71,8 +72,8 @@ class Talk:
         """Say what a person should know while nothing moves."""
         log.info("%s", line)
         if not self.voice.quiet:
-            self.progress.close()
-            say(line)
+            with between_bars(sys.stderr):
+                say(line)
 
     def confirm(self, *, asked: bool) -> Callable[[Preview], bool]:
         """What asks a person before the first row is sent."""
@@ -155,20 +156,22 @@ def _agreed(preview: Preview, *, asked: bool, quiet: bool) -> bool:
 def dry_run(job: Job, journal: Journal) -> int:
     """Show the requests of the first rows, and count the rest."""
     out = console()
-    shown, counts, found = job.limit or 5, dict.fromkeys(Status, 0), 0
+    most, counts = job.limit or _REQUESTS, Counter[Status]()
     for new, made, part, resource in planned(job, journal):
         counts[new.status] += 1
-        found += new.status is Status.INVALID
-        if made and shown:
-            shown -= 1
+        if made and counts[new.status] <= most:
             signed = [scheme.field for scheme in resource.create.security if scheme.place == "header"]
             tell.request(out, made, base_url(part.connection, part.api), resource, signed)
-    said = ", ".join(f"{count:,} {_PLANNED.get(status, status)}" for status, count in counts.items() if count)
+        elif new.error and counts[new.status] <= tell.GROUPS:
+            out.print(f"{new.sheet} row {new.row}: {new.status}: {new.error}", soft_wrap=True)
+    said = ", ".join(f"{count:,} {_PLANNED.get(status, status)}" for status in Status if (count := counts[status]))
     out.print(f"Dry run, nothing was sent: {said}.")
-    return 1 if found else 0
+    return 1 if counts[Status.INVALID] else 0
 
 
-_PLANNED = {"not sent": "to send"}
+# Requests that a dry run shows where no --limit says otherwise.
+_REQUESTS = 5
+_PLANNED = {Status.NOT_SENT: "to send", Status.UNCHANGED: "done already"}
 
 
 def exit_status(report: Report) -> int:
@@ -194,15 +197,16 @@ def closing_words(
     checked: bool = False,
 ) -> None:
     """The closing words: problems by cause, the counts, where the result stands, and what to do next."""
+    following = "" if checked else _next(report, options)
     if voice.as_json:
-        print(json.dumps(_facts(report, status, log_path), ensure_ascii=False))  # noqa: T201
+        print(json.dumps(_facts(report, status, log_path, following), ensure_ascii=False))  # noqa: T201
         return
     if voice.quiet:
         return
     out = console()
     for line in (*report.remarks, *report.facts):
         out.print(line, soft_wrap=True)
-    tell.problems(out, report.findings)
+    tell.problems(out, report.findings, _all_problems(report, checked=checked))
     if checked:
         out.print(_verdict(report))
     else:
@@ -211,48 +215,65 @@ def closing_words(
         out.print(note, soft_wrap=True)
     for why in report.stopped:
         out.print(f"Stopped: {why}", style="red", soft_wrap=True)
+    if not checked and report.rows and report.total(Status.UNCHANGED) == report.rows:
+        out.print(_nothing_to_send(report.rows))
     for path in report.results:
         out.print(f"{'Marked copy' if checked else 'Result'}: {path}", soft_wrap=True)
     if log_path:
         out.print(f"Log: {log_path}", soft_wrap=True)
-    if not checked and (following := _next(report, options)):
+    if following:
         out.print(f"Next: {following}", soft_wrap=True)
 
 
-def _verdict(report: Report) -> str:
+def _all_problems(report: Report, *, checked: bool) -> str:
+    """Where the problems stand that are too many for a terminal."""
+    if report.results:
+        return f"all of them stand in {report.results[-1]}."
+    return "-o writes them all into a marked copy." if checked else "all of them stand in the result."
 
+
+def _verdict(report: Report) -> str:
+    """What a check found, in a sentence."""
     wrong = report.total(Status.INVALID)
-    good = f"{report.rows:,} rows, no errors." if not wrong else f"{report.rows:,} rows, {wrong:,} with errors."
-    return f"{good} Nothing was sent."
+    return f"{rows_in_words(report.rows)}, {f'{wrong:,} with errors' if wrong else 'no errors'}. Nothing was sent."
+
+
+def _nothing_to_send(rows: int) -> str:
+    return f"Nothing to send: {'the row is' if rows == 1 else f'all {rows_in_words(rows)} are'} done already."
 
 
 def _next(report: Report, options: Sequence[str]) -> str:
     """The one thing to do now: a command that can be pasted, with the options of this one."""
     if not report.results or not report.run:
         return ""
-    path = str(report.results[0])
-    result_again = " ".join(["bulkload import", f'"{path}"' if " " in path else path, *options])
+    import_again = as_typed(["bulkload", "import", str(report.results[0]), *options])
     sandbox = "--sandbox" in options
     if report.total(Status.UNKNOWN) and not sandbox:
-        return " ".join(["bulkload resolve", report.run.id, *options])
+        return as_typed(["bulkload", "resolve", report.run.id, *options])
     if report.total(Status.FAILED, Status.NOT_SENT) and not sandbox:
-        return " ".join(["bulkload resume", report.run.id, *options])
+        return as_typed(["bulkload", "resume", report.run.id, *options])
     if report.total(Status.INVALID, Status.REJECTED):
-        return f"correct the red rows of the result, save, and: {result_again}"
+        return f"correct the red rows of the result, save, and: {import_again}"
     if report.total(Status.UNKNOWN, Status.FAILED, Status.NOT_SENT):
         return "this stand-in is gone with its records; import again, or keep one running: bulkload sandbox"
     return ""
 
 
-def _facts(report: Report, status: int, log_path: Path | None) -> dict[str, Any]:
+def _facts(report: Report, status: int, log_path: Path | None, following: str) -> dict[str, Any]:
+    """The closing words for a program: `total` are the counts of all sheets, `problems` the first causes of how many.
 
+    Every key is always there; what isn't known is null.
+    """
+    causes = tell.causes(report.findings)
     return {
         "exit_status": status,
         "run": report.run.id if report.run else None,
         "rows": report.rows,
+        "total": {str(key): report.total(key) for key in Status if report.total(key)},
         "counts": {
             sheet: {str(key): count for key, count in counts.items()} for sheet, counts in report.counts.items()
         },
+        "problem_kinds": len(causes),
         "problems": [
             {
                 "severity": cause.first.severity,
@@ -260,17 +281,19 @@ def _facts(report: Report, status: int, log_path: Path | None) -> dict[str, Any]
                 "rows": cause.rows,
                 "first": cause.first.place,
             }
-            for cause in tell.causes(report.findings)
+            for cause in causes[: tell.GROUPS]
         ],
         "read": [*report.remarks, *report.facts],
         "notes": report.notes,
         "stopped": report.stopped,
         "results": [str(path) for path in report.results],
         "log": str(log_path) if log_path else None,
+        "next": following or None,
     }
 
 
 def run_facts(run: Run) -> dict[str, Any]:
+    """A run for a program; `ended` and `result` are null where there is none."""
     return {
         "run": run.id,
         "file": run.file,

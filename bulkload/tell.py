@@ -10,9 +10,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bulkload.models import MASK, RESULT_STATUSES, Finding, Request, Run, Severity, Status
+from bulkload.models import MASK, RESULT_STATUSES, Finding, Request, Run, Severity, Status, rows_in_words
 from bulkload.resource import Api, Column, Resource
 
+# Of a long list the first so many are told.
 GROUPS = 20
 _STYLE = {
     Status.CREATED: "green",
@@ -44,17 +45,17 @@ def causes(findings: Iterable[Finding]) -> list[Cause]:
     return sorted(found, key=lambda cause: (cause.first.severity is Severity.WARNING, -cause.rows))
 
 
-def problems(console: Console, findings: Sequence[Finding]) -> None:
-    """The findings, those of one cause in one line, at most GROUPS of them."""
+def problems(console: Console, findings: Sequence[Finding], where: str) -> None:
+    """The findings, those of one cause in one line, at most GROUPS of them; `where` says where the others stand."""
     found = causes(findings)
     for cause in found[:GROUPS]:
         word, style = ("warning", "yellow") if cause.first.severity is Severity.WARNING else ("error", "red")
-        times = f" ({cause.rows:,} rows, this is the first)" if cause.rows > 1 else ""
+        times = f" ({rows_in_words(cause.rows)}, this is the first)" if cause.rows > 1 else ""
         text = Text.assemble((word, style), " ", (cause.first.place, "bold"), f": {cause.first.message}{times}")
         console.print(text, soft_wrap=True)
     if len(found) > GROUPS:
         rest = len(found) - GROUPS
-        console.print(f"and {rest:,} more kinds of problem; all stand in the workbook's sheet «Problems».")
+        console.print(f"and {rest:,} more kind{'' if rest == 1 else 's'} of problem; {where}", soft_wrap=True)
 
 
 def counts_table(console: Console, counts: Mapping[str, Mapping[Status, int]], rows: int) -> None:
@@ -73,19 +74,14 @@ def counts_table(console: Console, counts: Mapping[str, Mapping[Status, int]], r
     console.print(table)
 
 
-def runs_table(console: Console, runs: Sequence[Run]) -> None:
-    """One line a run, newest first."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("Run", "Started"):
-        table.add_column(title, no_wrap=True)
-    for title in ("File", "Connection", "Rows"):
-        table.add_column(title, overflow="fold")
-    for run in runs:
-        counts = ", ".join(f"{count:,} {status}" for status, count in run.counts.items())
-        ended = "" if run.ended else " (cut off)"
-        started = f"{run.started:%Y-%m-%d %H:%M}{ended}"
-        table.add_row(*(Text(cell) for cell in (run.id, started, Path(run.file).name, run.connection, counts)))
-    console.print(table)
+def runs(console: Console, found: Iterable[Run]) -> None:
+    """Two lines a run: which, when, what and where to; then how many rows have which status."""
+    for run in found:
+        ended = "" if run.ended else ", not ended"
+        when = f"  {run.started:%Y-%m-%d %H:%M}{ended}  {Path(run.file).name} → {run.connection}"
+        console.print(Text.assemble((run.id, "bold"), when), soft_wrap=True)
+        counts = [f"{run.counts[status]:,} {status}" for status in RESULT_STATUSES if run.counts.get(status)]
+        console.print(Text(f"    {', '.join(counts) or 'no rows'}"), soft_wrap=True)
 
 
 def api_overview(console: Console, apis: Iterable[Api]) -> None:

@@ -51,11 +51,13 @@ class Time:
 class Kind:
     """One way to answer a create or update: what becomes of the work, and what is said then.
 
-    `said` of an Answer or HeadOnly may hold `ID`, for the ID of the record, and `OK`, for 201 or 200.
+    In the reply, the status _DONE stands for 201 or 200 and `ID` for the ID of the record. `clean` says that it leaves
+    no doubt.
     """
 
     work: str
     reply: Reply
+    clean: bool = False
 
 
 def _says(status: int, body: str = '{"message": "So it is."}', **headers: str) -> Answer:
@@ -63,26 +65,26 @@ def _says(status: int, body: str = '{"message": "So it is."}', **headers: str) -
     return Answer(status, {**JSON, **names}, body.encode())
 
 
-_DONE = 0  # stands for 201 of a create, 200 of an update
+_DONE = 0
 _RECORD = '{"id": "ID"}'
 
 KINDS: Mapping[str, Kind] = {
-    "done": Kind(AT_ONCE, _says(_DONE, _RECORD)),
-    "done, no ID": Kind(AT_ONCE, _says(_DONE, "{}")),
+    "done": Kind(AT_ONCE, _says(_DONE, _RECORD), clean=True),
+    "done, no ID": Kind(AT_ONCE, _says(_DONE, "{}"), clean=True),
     "done, garbage": Kind(AT_ONCE, Answer(_DONE, {"content-type": "text/html"}, b"<html>")),
     "done, no body": Kind(AT_ONCE, Answer(_DONE, JSON, b"")),
-    "done, body cut": Kind(AT_ONCE, HeadOnly(_DONE, JSON, "the body was cut")),
+    "done, body cut": Kind(AT_ONCE, HeadOnly(_DONE, JSON, "the body was cut"), clean=True),
     **{f"202, work {fate}": Kind(fate, _says(202)) for fate in FATES},
-    **{str(status): Kind(NEVER, _says(status)) for status in (302, 400, 401, 403, 404, 409, 422)},
-    "400, body cut": Kind(NEVER, HeadOnly(400, JSON, "the body was cut")),
-    "429": Kind(NEVER, _says(429)),
-    "429, wait": Kind(NEVER, _says(429, retry_after="40")),
-    "503, wait": Kind(NEVER, _says(503, retry_after="2")),
+    **{str(status): Kind(NEVER, _says(status), clean=True) for status in (302, 400, 401, 403, 404, 409, 422)},
+    "400, body cut": Kind(NEVER, HeadOnly(400, JSON, "the body was cut"), clean=True),
+    "429": Kind(NEVER, _says(429), clean=True),
+    "429, wait": Kind(NEVER, _says(429, retry_after="40"), clean=True),
+    "503, wait": Kind(NEVER, _says(503, retry_after="2"), clean=True),
     **{f"503, work {fate}": Kind(fate, _says(503)) for fate in FATES},
     **{f"500, work {fate}": Kind(fate, _says(500)) for fate in FATES},
     **{f"504, body cut, work {fate}": Kind(fate, HeadOnly(504, JSON, "the body was cut")) for fate in FATES},
     **{f"lost, work {fate}": Kind(fate, Lost("the connection broke")) for fate in FATES},
-    "not sent": Kind(NEVER, NotSent("connection refused")),
+    "not sent": Kind(NEVER, NotSent("connection refused"), clean=True),
 }
 
 # How a look-up can fail; the last is a proof of nothing.
@@ -100,7 +102,8 @@ TROUBLES: Mapping[str, Reply] = {
 class Try:
     """A create or update that arrived. `record` is the ID that was made or changed, "" while the work isn't done.
 
-    `due` is when it will be, None if never. `left` says that what becomes of it is settled.
+    `due` is when it will be, None if never. `left` says that what becomes of it is settled, `clean` that
+    its answer left no doubt of it.
     """
 
     run: str
@@ -111,6 +114,7 @@ class Try:
     due: float | None = None
     record: str = ""
     left: bool = False
+    clean: bool = False
 
     @property
     def creates(self) -> bool:
@@ -154,6 +158,7 @@ class FakeApi:
         reply = kind.reply
         if isinstance(reply, Answer | HeadOnly) and reply.status == _DONE:
             reply = _with_status(reply, 201 if one.creates else 200, one.record)
+        one.clean = kind.clean
         one.answer.set_result(reply)
 
     def hang_up(self, fates: Sequence[str]) -> None:
@@ -248,7 +253,7 @@ class FakeApi:
         if fate == AT_ONCE:
             self._work(one)
         elif fate == LATE:
-            one.due = self.time.passed + 0.9 * SETTLE
+            one.due = self.time.passed + SETTLE - 0.01
 
     def _work(self, one: Try) -> None:
         one.due = None

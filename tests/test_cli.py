@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -195,3 +196,32 @@ def test_a_program_that_reads_only_the_first_line_is_no_fault_of_ours() -> None:
     command = f"{sys.executable} -c 'from bulkload.cli import main; main()' resources | head -1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
     assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+
+
+def test_a_dry_run_says_what_is_wrong_with_the_rows_that_it_would_not_send(folder: Path, capsys: Captured) -> None:
+    write_csv(folder / "called-route.csv", [*routes(1), {"accessCode": "1", "devicetype": "FAX", "deviceId": 1}])
+    assert cli.run(["import", "called-route.csv", "--sandbox", "--dry-run"]) == 1
+    printed = capsys.readouterr().out
+    assert 'called-route row 3: invalid: B3: "FAX" is' in printed
+    assert printed.endswith("Dry run, nothing was sent: 1 invalid, 1 to send.\n")
+
+
+def test_the_next_command_of_a_result_written_again_can_be_pasted(folder: Path, capsys: Captured) -> None:
+    write_csv(folder / "called-route.csv", [*routes(1), {"accessCode": "1"}])
+    journal = ["--journal", "my journal.sqlite"]
+    assert cli.run(["import", "called-route.csv", "--sandbox", "-q", *journal]) == 1
+    assert cli.run(["result", *journal]) == 0
+    following = capsys.readouterr().out.splitlines()[-1].partition("and: ")[2]
+    words = shlex.split(following)
+    assert words[:2] == ["bulkload", "import"]
+    assert words[3:] == ["--sandbox", *journal]
+    assert cli.run([*words[1:], "-q"]) == 1
+
+
+def test_runs_fit_a_terminal(folder: Path, capsys: Captured) -> None:
+    write_csv(folder / "called-route.csv", routes(2))
+    assert cli.run(["import", "called-route.csv", "--sandbox", "-q"]) == 0
+    assert cli.run(["runs"]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}  [-0-9]{10} [0-9:]{5}  called-route.csv → sandbox", first)
+    assert second == "    2 created"

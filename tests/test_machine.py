@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -53,14 +54,21 @@ CONNECTION = Connection(
 MAY_BE_DONE = {Status.CREATED, Status.UPDATED, Status.UNKNOWN, Status.SENDING}
 # Where the process can be killed beside those moments when requests wait: at the beginning of a phase, or of asking.
 CUTS = ("Checking", "confirm", "Sending", "Asking", "Writing")
+KILLED_AT = st.sampled_from([*[""] * 15, *CUTS])
+# Which run goes on or is settled: most often the latest.
+RUNS = st.sampled_from([0, 0, 0, 1, 2, 3])
+# Seconds that pass before somebody begins.
+PAUSES = st.sampled_from([1.0, 1.0, SETTLE, 900.0])
+# What a person does to the file; `other` is another file of that name.
+EDITS = ("change", "change", "change", "spoil", "delete", "add", "repeat", "reverse", "undo", "other", "other")
 # Why a run may stop without a result: the file is another one, or the run had not begun to send.
 REFUSED = ("has changed", "changed while", "cut off before anything was sent")
-# Seconds of virtual time without a request after which the machine is asked what happens next.
-_LONG = 5.0
+# Seconds of virtual time that may pass before the machine is asked what happens next: while requests wait, and else.
+_SHORT, _LONG = 0.1, 5.0
 # Real seconds after which a run that doesn't come to rest hangs.
 _HANGS = 60.0
 
-Order = Callable[[], None]
+Order = Callable[[], object]
 
 
 class Killed(BaseException):
@@ -191,7 +199,7 @@ class Process:
         if self.dead:
             return
         assert seconds < math.inf, "nobody will ever wake this run up"
-        if not self._sleep and (self._api.waiting or seconds >= _LONG):
+        if not self._sleep and seconds >= (_SHORT if self._api.waiting else _LONG):
             self._rests.put(True)
             self._orders.get()()
             return
@@ -204,6 +212,16 @@ class Process:
         self._journal.__exit__()
         self.dead = True
         raise Killed
+
+
+def under_way(machine: "Machine") -> bool:
+    """Whether a run is on its way."""
+    return machine.process is not None
+
+
+def waits(machine: "Machine") -> bool:
+    """Whether requests wait for an answer."""
+    return bool(machine.api.waiting)
 
 
 class Machine(RuleBasedStateMachine):
@@ -234,20 +252,17 @@ class Machine(RuleBasedStateMachine):
 
     # The file
 
-    @initialize(rows=st.integers(3, 6))
-    def write(self, rows: int) -> None:
-        self.save([{"sku": f"S{number}", "name": "a", "amount": 0} for number in range(rows)])
+    @initialize(rows=st.integers(4, 8))
+    def first(self, rows: int) -> None:
+        self.save(self.fresh(rows))
 
-    def save(self, rows: list[dict[str, Any]]) -> None:
-        self.rows = rows
-        self.versions.append(rows)
-        write_csv(self.file, rows)
-        # A person takes longer than a file system's clock to tick.
-        os.utime(self.file, ns=(len(self.versions) * 10**9,) * 2)
+    @precondition(lambda self: not self.process)
+    @rule(what=st.sampled_from(EDITS), place=st.integers(0, 7))
+    def edit(self, what: str, place: int) -> None:
+        self.change(what, place)
 
-    @rule(place=st.integers(0, 7), what=st.sampled_from(["change", "spoil", "delete", "add", "repeat", "swap", "undo"]))
-    def edit(self, place: int, what: str) -> None:
-        """Edit the file, perhaps while it is being imported."""
+    def change(self, what: str, place: int) -> None:
+        """Change the file in one place, or for another of its name."""
         rows = [dict(row) for row in self.rows]
         row = rows[place % len(rows)]
         match what:
@@ -257,25 +272,54 @@ class Machine(RuleBasedStateMachine):
                 row["name"] = "" if row["name"] else "a"
             case "delete" if len(rows) > 1:
                 rows.remove(row)
-            case "add" if len(rows) < 8:
-                rows.insert(place, {"sku": f"N{len(self.versions)}", "name": "a", "amount": 0})
-            case "repeat" if len(rows) < 8:
-                rows.append(dict(row))
-            case "swap":
+            case "add":
+                rows = [*rows[-7:], *self.fresh(1)]
+            case "repeat":
+                rows = [*rows[-7:], dict(row)]
+            case "reverse":
                 rows.reverse()
             case "undo":
                 rows = self.versions[-2:][0]
+            case "other":
+                rows = self.fresh(1 + place)
         self.save(rows)
+
+    def fresh(self, count: int) -> list[dict[str, Any]]:
+        """Rows that no file has had."""
+        return [{"sku": f"S{len(self.versions)}-{number}", "name": "a", "amount": 0} for number in range(count)]
+
+    def save(self, rows: list[dict[str, Any]]) -> None:
+        self.rows = rows
+        self.versions.append(rows)
+        write_csv(self.file, rows)
+        # A person takes longer than a file system's clock to tick.
+        os.utime(self.file, ns=(len(self.versions) * 10**9,) * 2)
 
     # Runs
 
-    def runs(self) -> list[str]:
-        """The runs in the order in which they began."""
-        return [run for (run,) in self.db.execute("SELECT id FROM runs ORDER BY started, id")]
+    @precondition(lambda self: not self.process)
+    @rule(pause=PAUSES, killed_at=KILLED_AT, update=st.booleans(), limit=st.sampled_from([None, None, 2]))
+    def start(self, pause: float, killed_at: str, update: bool, limit: int | None) -> None:
+        self.begin(Import, pause, killed_at, wishes=Wishes(update=update), limit=limit)
 
-    def begin(self, kind: type[Import | Resume | Resolve], killed_at: str = "", run: int = 0, **options: Any) -> None:
-        # A person takes a moment, too: no two runs begin at once.
-        self.time.passed += 1.0
+    @precondition(lambda self: not self.process and self.runs())
+    @rule(pause=PAUSES, killed_at=KILLED_AT, run=RUNS, as_new=st.booleans())
+    def resume(self, pause: float, killed_at: str, run: int, as_new: bool) -> None:
+        self.begin(Resume, pause, killed_at, run, as_new=as_new)
+
+    @precondition(lambda self: not self.process and self.runs())
+    @rule(pause=PAUSES, killed_at=KILLED_AT, run=RUNS)
+    def resolve(self, pause: float, killed_at: str, run: int) -> None:
+        self.begin(Resolve, pause, killed_at, run)
+
+    def runs(self) -> list[str]:
+        """The runs in the journal, the latest first."""
+        return [run for (run,) in self.db.execute("SELECT id FROM runs ORDER BY started DESC, id")]
+
+    def begin(
+        self, kind: type[Import | Resume | Resolve], pause: float, killed_at: str, run: int = 0, **options: Any
+    ) -> None:
+        self.time.passed += pause
         journal = self.journal()
         self.process = Process(self.time, self.api, journal, killed_at)
         self.course = self.made(kind, journal, self.process, **options)
@@ -289,13 +333,13 @@ class Machine(RuleBasedStateMachine):
         return kind(job, journal, process, process.confirm, lambda line: None, world)
 
     def moved(self, alive: bool) -> None:
-        """Look at a run that has ended: whether what it told adds up."""
+        """Look at a run that has ended: why it did, and whether what it told adds up."""
         process, course = self.process, self.course
         assert process and course
         if alive:
             return
         self.process = None
-        # Whoever still waits was let go with the run.
+        # Whoever still waited was let go with the run.
         assert not self.api.waiting
         if process.dead or isinstance(process.trouble, KeyboardInterrupt):
             return
@@ -305,54 +349,16 @@ class Machine(RuleBasedStateMachine):
         if process.trouble:
             raise process.trouble
         assert process.report
-        self.adds_up(process.report, course.run.id)
-
-    def adds_up(self, report: Report, run: str) -> None:
-        held = self.db.execute("SELECT sheet FROM rows WHERE run = ?", (run,)).fetchall()
+        held = self.db.execute("SELECT sheet FROM rows WHERE run = ?", (course.run.id,)).fetchall()
         gone = sum(sheet.endswith(GONE) for (sheet,) in held)
-        assert report.rows == report.total(*Status) == len(held) == len(self.rows) + gone
-
-    @precondition(lambda self: not self.process)
-    @rule(update=st.booleans(), limit=st.sampled_from([None, None, 2]), killed_at=st.sampled_from(["", "", *CUTS]))
-    def start(self, update: bool, limit: int | None, killed_at: str) -> None:
-        self.begin(Import, killed_at, wishes=Wishes(update=update), limit=limit)
-
-    @precondition(lambda self: not self.process and self.runs())
-    @rule(run=st.integers(0, 9), as_new=st.booleans(), killed_at=st.sampled_from(["", "", *CUTS]))
-    def resume(self, run: int, as_new: bool, killed_at: str) -> None:
-        self.begin(Resume, killed_at, run, as_new=as_new)
-
-    @precondition(lambda self: not self.process and self.runs())
-    @rule(run=st.integers(0, 9), killed_at=st.sampled_from(["", "", *CUTS]))
-    def resolve(self, run: int, killed_at: str) -> None:
-        self.begin(Resolve, killed_at, run)
-
-    @precondition(lambda self: self.process)
-    @rule()
-    def second_run(self) -> None:
-        """Whoever begins another run meanwhile is told to wait, and leaves no trace."""
-        before = self.runs()
-        with self.journal() as journal:
-            other = self.made(Import, journal, Process(self.time, self.api, journal, ""))
-            try:
-                list(other.outcomes())
-            except UsageError as error:
-                assert "Another run is at work" in str(error)
-            else:
-                raise AssertionError("two runs at once")
-        assert self.runs() == before
+        assert process.report.rows == process.report.total(*Status) == len(held) == len(self.rows) + gone
 
     # What happens to a run
 
-    def waits(self) -> bool:
-        return bool(self.process and self.api.waiting)
-
     @precondition(waits)
-    @rule(place=st.integers(0, 2), kind=st.sampled_from(sorted(KINDS)))
-    def answer(self, place: int, kind: str) -> None:
-        assert self.process
-        one = self.api.waiting[place % len(self.api.waiting)]
-        self.moved(self.process.go_on(lambda: self.api.answer(one, KINDS[kind])))
+    @rule(kind=st.sampled_from(sorted(KINDS)), place=st.integers(0, 2))
+    def answer(self, kind: str, place: int) -> None:
+        self.go_on(lambda: self.api.answer(self.api.waiting[place % len(self.api.waiting)], KINDS[kind]))
 
     @precondition(waits)
     @rule()
@@ -363,44 +369,63 @@ class Machine(RuleBasedStateMachine):
             for one in self.api.waiting:
                 self.api.answer(one, KINDS["done"])
 
-        assert self.process
-        self.moved(self.process.go_on(order))
+        self.go_on(order)
 
-    @precondition(lambda self: self.process)
+    @precondition(under_way)
     @rule(fates=st.lists(st.sampled_from(FATES), min_size=3, max_size=3))
     def crash(self, fates: list[str]) -> None:
         assert self.process
         self.moved(self.process.kill(fates))
 
-    @precondition(lambda self: self.process)
+    @precondition(under_way)
     @rule()
     def ctrl_c(self) -> None:
         assert self.process
         self.moved(self.process.interrupt())
 
-    @rule(seconds=st.sampled_from([1.0, DEADLINE, SETTLE, 60.0, 900.0]))
+    @precondition(under_way)
+    @rule(seconds=st.sampled_from([1.0, 0.9 * DEADLINE, DEADLINE, SETTLE, 900.0]))
     def wait(self, seconds: float) -> None:
-        if self.process:
-            self.moved(self.process.sleep(seconds))
-        else:
-            self.time.passed += seconds
+        assert self.process
+        self.moved(self.process.sleep(seconds))
 
-    @rule(fate=st.sampled_from(FATES), troubles=st.lists(st.sampled_from(sorted(TROUBLES)), max_size=4))
-    def weather(self, fate: str, troubles: list[str]) -> None:
-        """What becomes of requests that are given up, and of the next look-ups."""
-        self.api.fate, self.api.troubles = fate, troubles
+    def go_on(self, order: Order) -> None:
+        assert self.process
+        self.moved(self.process.go_on(order))
 
-    @rule()
-    def expire_tokens(self) -> None:
-        self.api.tokens.clear()
+    # What happens beside it
 
-    @rule(hours=st.integers(-2, 2))
+    @rule(what=st.sampled_from(["tokens", "clock", "look-ups", "second run", "edit", *FATES]), some=st.integers(0, 7))
+    def happen(self, what: str, some: int) -> None:
+        """Tokens expire, the clock is set, look-ups fail, another run begins, the file changes, requests get stuck."""
+        match what:
+            case "tokens":
+                self.api.tokens.clear()
+            case "clock":
+                self.set_the_clock(hours=some - 4)
+            case "look-ups":
+                self.api.troubles = [*sorted(TROUBLES), *sorted(TROUBLES)][some : some + 4]
+            case "second run" if self.process:
+                self.second_run()
+            case "edit":
+                self.change(EDITS[some], some)
+            case fate if fate in FATES:
+                self.api.fate = fate
+
     def set_the_clock(self, hours: int) -> None:
-        """Somebody corrects the clock on the wall."""
         # A clock that is put forward lets the API's time for its work pass at once. No program could know.
         if hours > 0:
             self.api.hurry()
         self.time.off += 3600.0 * hours
+
+    def second_run(self) -> None:
+        """Whoever begins another run meanwhile is told to wait, and leaves no trace."""
+        before = self.runs()
+        with self.journal() as journal:
+            other = self.made(Import, journal, Process(self.time, self.api, journal, ""))
+            with pytest.raises(UsageError, match="Another run is at work"):
+                list(other.outcomes())
+        assert self.runs() == before
 
     # What always holds
 
@@ -417,6 +442,7 @@ class Machine(RuleBasedStateMachine):
     def the_journal_tells_the_truth(self) -> None:
         """What is done may be done by its run's word, and what is done by a run's word is done, under that ID."""
         self.api.catch_up()
+        last = {(one.run, one.sku): one for one in self.api.tries}
         done = {(one.run, one.sku): one for one in self.api.tries if one.record}
         told = {}
         query = "SELECT run, key, status, id FROM rows WHERE key != '' AND action != ''"
@@ -426,6 +452,8 @@ class Machine(RuleBasedStateMachine):
             if status in (Status.CREATED, Status.UPDATED):
                 assert one in done, f"{one} is {status} and was not done"
                 assert record in ("", done[one].record)
+            if status == Status.UNKNOWN:
+                assert one in last and not last[one].clean, f"{one} is unknown, and nothing speaks against knowing"
         assert {one: told.get(one) for one in done if told.get(one) not in MAY_BE_DONE} == {}
 
 

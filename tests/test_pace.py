@@ -195,7 +195,7 @@ def test_who_will_not_wait_for_an_api_stops_at_once() -> None:
 
     sent, end = run(work())
     assert (len(sent.times), sent.told, end < 0.1) == (20, [], True)
-    assert sent.pace.stopped == "The API was down for 0 s: Connection refused. Go on once it is up again."
+    assert sent.pace.stopped == "The API was down: Connection refused. Go on once it is up again."
 
 
 def test_an_answer_from_an_api_that_was_down_opens_the_way_at_once() -> None:

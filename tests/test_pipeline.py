@@ -10,7 +10,7 @@ import openpyxl
 import pytest
 
 from bulkload import pipeline
-from bulkload.errors import NotConfirmed, SettingsError, SignInError, UnusableFile
+from bulkload.errors import DiskError, NotConfirmed, SettingsError, SignInError, UnusableFile
 from bulkload.job import Job, Preview, Silent
 from bulkload.journal import Journal
 from bulkload.models import MASK, Status
@@ -463,3 +463,18 @@ def test_a_report_counts_rows_and_statuses_apart(desk: Desk) -> None:
         report = result_again(job, journal, run)
     assert report.rows == 3
     assert report.total(*Status) == 2
+
+
+def test_a_file_that_goes_away_while_its_rows_are_sent_leaves_the_result_for_later(desk: Desk) -> None:
+    file = write_csv(desk.folder / "destination.csv", destinations(3))
+    away = desk.folder / "away.csv"
+    job = Job(file, APIS, lambda api: connection(desk.sandbox, api))
+    with Journal(desk.journal) as journal:
+        one = pipeline.Import(job, journal, Silent(), lambda preview: True, lambda line: None)
+        with pytest.raises(DiskError, match="bulkload result"):
+            for number, _ in enumerate(one.outcomes()):
+                if number == 2:
+                    file.rename(away)
+        away.rename(file)
+        report = result_again(job, journal, one.run)
+    assert statuses(report) == {"created": 3}

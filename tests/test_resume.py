@@ -215,3 +215,16 @@ def test_rows_are_not_asked_about_before_the_api_can_be_done_with_them(tmp_path:
     assert statuses(report) == {"created": 2, "unknown": 2}
     rows = read_csv(report.results[0])
     assert asked == {row["accessCode"] for row in rows if row["Import status"] == "created"}
+
+
+def test_a_bare_row_number_must_mean_one_row_alone(tmp_path: Path) -> None:
+    sandbox, desk = lossy(tmp_path, "lost:1")
+    with sandbox:
+        file = tmp_path / "two.xlsx"
+        fill(file, {"cinnox/destination": destinations(1), "aicc/called-route": routes(2)})
+        desk.import_(file, resolve=False)
+        desk.changes["settle"] = 3600.0
+        with pytest.raises(UsageError, match='"2" stands for several unknown rows'):
+            go_on(Resolve, desk, file, words={"Destinations!2": "5f3a9c1e", "2": None})
+        with Journal(desk.journal) as journal:
+            assert {str(status) for status in journal.run().counts} == {"unknown"}
