@@ -1,7 +1,7 @@
 """What a person asks for, and what a run tells at its end: the words that the pipeline is written in."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -139,6 +139,14 @@ def open_file(job: Job) -> tuple[Book, recognise.Recognised]:
     """Open the file and find the resource of each sheet. Raises UnusableFile."""
     book = read.open_book(job.file, job.reading)
     return book, recognise.recognise(book, job.apis, job.resource)
+
+
+def open_again(job: Job, journal: Journal, run: Run) -> tuple[Book, recognise.Recognised]:
+    """Open the file of a run. Sheets that the run left alone (`--sheet`) are left alone; all count once renamed."""
+    book, found = open_file(job)
+    names = set(journal.sheets(run.id))
+    mine = tuple(assigned for assigned in found.assigned if assigned.sheet.name in names)
+    return book, replace(found, assigned=mine) if mine else found
 
 
 def divide(job: Job, found: recognise.Recognised, journal: Journal) -> tuple[Part, ...]:

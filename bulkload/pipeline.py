@@ -9,7 +9,7 @@ from bulkload import plan, write
 from bulkload.batches import Batch, plan_rows
 from bulkload.connection import base_url
 from bulkload.errors import NotConfirmed, UsageError
-from bulkload.job import Job, Part, Preview, Report, divide, open_file, refuse_empty
+from bulkload.job import Job, Part, Preview, Report, divide, open_again, open_file, refuse_empty
 from bulkload.journal import Changes, Journal, NewRow, OpenRow
 from bulkload.match import MAY_EXIST, Matched, match
 from bulkload.models import UPDATE, Book, Outcome, Request, Run, Severity, Status
@@ -35,11 +35,7 @@ class Import(Course):
             with self._undone():
                 stack.enter_context(_held(self.journal, parts, self.run))
                 self._plan(parts, found)
-            for part in parts:
-                yield from self.send(part)
-            if self.job.resolve:
-                for part in parts:
-                    yield from self.settle(part, wait=False)
+            yield from self.send_all(parts)
             self.write(found)
 
     def _begin(self, book: Book, parts: Sequence[Part]) -> Run:
@@ -91,13 +87,13 @@ class _Continued(Course):
         """The file and its parts. Raises UsageError for a run of which not all rows stand in the journal."""
         if not self.journal.is_agreed(self.run.id):
             raise UsageError(f"Run {self.run.id} was cut off before anything was sent. Import the file again.")
-        book, found = open_file(self.job)
+        book, found = open_again(self.job, self.journal, self.run)
         parts = divide(self.job, found, self.journal)
         _refuse_other_target(self.run, parts)
         return book, found, parts
 
     def _held(self, parts: Sequence[Part]) -> ExitStack:
-        """Keep others away while this is entered; what was in flight when the run was cut off is unknown from now on."""
+        """Keep others away while this is entered; what was in flight at a cut is unknown from now on."""
         with ExitStack() as stack:
             stack.enter_context(_held(self.journal, parts, self.run))
             self.journal.give_up(self.run.id, max(part.connection.deadline for part in parts))
@@ -114,11 +110,7 @@ class Resume(_Continued):
             self._follow(book, parts)
             if to_send := self.journal.to_send(self.run.id):
                 self._agree(parts, found, to_send)
-                for part in parts:
-                    yield from self.send(part)
-            if self.job.resolve:
-                for part in parts:
-                    yield from self.settle(part, wait=False)
+            yield from self.send_all(parts)
             self.write(found)
 
     def _follow(self, book: Book, parts: Sequence[Part]) -> None:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from bulkload import write
 from bulkload.errors import UnusableFile
-from bulkload.job import Job, Progress, Report, Silent, open_file
+from bulkload.job import Job, Progress, Report, Silent, open_again
 from bulkload.journal import Journal
 from bulkload.models import FRAME_ROWS, Book, Frame, Run, Status
 from bulkload.recognise import Assigned, Recognised
@@ -64,7 +64,7 @@ def result_again(job: Job, journal: Journal, run: Run) -> Report:
         sheets = [_statuses(journal, run, sheet, report) for sheet in journal.sheets(run.id)]
         _write(journal, run, sheets, report, job.result or result_path(Path(job.file.name), run.result))
         return report
-    book, found = open_file(job)
+    book, found = open_again(job, journal, run)
     refuse_other_file(job, book, run)
     write_result(job, journal, run, found, report, Silent())
     return report

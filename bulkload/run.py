@@ -1,7 +1,7 @@
 """What every run does once its rows are planned: send them, ask about the unknown ones, write the result."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -68,15 +68,23 @@ class Course(ABC):
     def outcomes(self) -> Iterator[Outcome]:
         """Make the run happen: each outcome is yielded once it is in the journal."""
 
+    def send_all(self, parts: Sequence[Part]) -> Iterator[Outcome]:
+        """Send the rows of each API in turn, then ask about those that can already be asked about."""
+        for part in parts:
+            yield from self.send(part)
+        if self.job.resolve:
+            for part in parts:
+                yield from self.settle(part, wait=False)
+
     def send(self, part: Part) -> Iterator[Outcome]:
         """Send the rows of one API that are still to be sent, and tell each outcome."""
+        waiting = sum(self.journal.to_send(self.run.id).values())
         limits = part.limits(self.job)
         if limits.limit is not None:
             limits = replace(limits, limit=limits.limit - self._sent)
-        if INTERRUPTED in self.report.stopped or limits.limit == 0:
+        if INTERRUPTED in self.report.stopped or limits.limit == 0 or not waiting:
             return
         sender = Sender(self.run.id, self.journal, limits, told=self.told, clock=self.world.clock)
-        waiting = sum(self.journal.to_send(self.run.id).values())
         self.progress.phase(f"Sending to {part.connection.name}", min(waiting, limits.limit or waiting))
 
         async def start(tell: Tell) -> None:

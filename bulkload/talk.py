@@ -87,13 +87,20 @@ def talk(journal: Journal, options: Sequence[str], voice: Voice) -> Iterator[Tal
         yield Talk(progress, log_path, options, voice)
 
 
+class _LogFile(logging.FileHandler):
+    """A log whose disk is full is no reason to say anything else than what became of the rows."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Write nothing, where logging would print a traceback."""
+
+
 @contextlib.contextmanager
 def _logging(voice: Voice, journal: Path) -> Iterator[Path]:
     """Log our own words to a file that only its owner may read; other libraries' words may hold secrets."""
     path = voice.log_file or journal.parent / "logs" / f"{datetime.now().astimezone():%Y%m%d-%H%M%S}.log"
     try:
         create_private(path)
-        handler = logging.FileHandler(path, encoding="utf-8")
+        handler = _LogFile(path, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"--log {path}: can't be written: {error.strerror}. Name another file.") from error
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
@@ -111,7 +118,8 @@ def _logging(voice: Voice, journal: Path) -> Iterator[Path]:
         raise
     finally:
         log.removeHandler(handler)
-        handler.close()
+        with contextlib.suppress(OSError):
+            handler.close()
 
 
 @contextlib.contextmanager

@@ -225,3 +225,14 @@ def test_runs_fit_a_terminal(folder: Path, capsys: Captured) -> None:
     first, second = capsys.readouterr().out.splitlines()
     assert re.fullmatch(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}  [-0-9]{10} [0-9:]{5}  called-route.csv → sandbox", first)
     assert second == "    2 created"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+def test_a_log_or_a_terminal_that_takes_nothing_changes_no_outcome(folder: Path, capsys: Captured) -> None:
+    file = write_csv(folder / "called-route.csv", routes(2))
+    assert cli.run(["import", str(file), "--sandbox", "--log", "/dev/full", "-q", "-v"]) == 0
+    assert capsys.readouterr() == ("", "")
+    command = [sys.executable, "-c", "from bulkload.cli import main; main()", "resources"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (74, False)

@@ -64,7 +64,7 @@ EDITS = ("change", "change", "change", "spoil", "delete", "add", "repeat", "reve
 # Why a run may stop without a result: the file is another one, or the run had not begun to send.
 REFUSED = ("has changed", "changed while", "cut off before anything was sent")
 # Seconds of virtual time that may pass before the machine is asked what happens next: while requests wait, and else.
-_SHORT, _LONG = 0.1, 5.0
+_SHORT, _LONG = 0.1, 20.0
 # Real seconds after which a run that doesn't come to rest hangs.
 _HANGS = 60.0
 

@@ -13,6 +13,8 @@ from bulkload.job import Job, Report, Silent
 from bulkload.journal import Journal
 from bulkload.models import Outcome
 from bulkload.pipeline import Resolve, Resume
+from bulkload.read import ReadOptions
+from bulkload.result import result_again
 from bulkload.sandbox import Fault, Sandbox
 from samples.make import GOOD, fill
 from tests.support import APIS, Desk, connection, statuses, write_csv
@@ -228,3 +230,16 @@ def test_a_bare_row_number_must_mean_one_row_alone(tmp_path: Path) -> None:
             go_on(Resolve, desk, file, words={"Destinations!2": "5f3a9c1e", "2": None})
         with Journal(desk.journal) as journal:
             assert {str(status) for status in journal.run().counts} == {"unknown"}
+
+
+def test_sheets_that_a_run_left_alone_stay_so(desk: Desk) -> None:
+    file = desk.folder / "everything.xlsx"
+    fill(file, GOOD)
+    only = ReadOptions(sheet="Called routes")
+    first, _ = desk.import_(file, reading=only, limit=1)
+    assert statuses(first) == {"created": 1, "not sent": 2}
+    report, _ = go_on(Resume, desk, file)
+    assert (statuses(report), report.rows, len(desk.sent())) == ({"created": 3}, 3, 3)
+    with Journal(desk.journal) as journal:
+        again = result_again(Job(file, APIS, lambda api: connection(desk.sandbox, api)), journal, journal.run())
+    assert (statuses(again), again.rows) == ({"created": 3}, 3)
