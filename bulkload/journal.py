@@ -326,7 +326,7 @@ class Journal(Database):
             )
             self._db.executemany(
                 "UPDATE rows SET sheet = ?,"
-                " row = (SELECT coalesce(max(row), 1) + 1 FROM rows WHERE run = ? AND sheet = ?)"
+                " row = (SELECT coalesce(max(abs(row)), 1) + 1 FROM rows WHERE run = ? AND sheet = ?)"
                 " WHERE run = ? AND sheet = ? AND row = ?",
                 [
                     (old.sheet + GONE, run, old.sheet + GONE, run, old.sheet, -old.row)

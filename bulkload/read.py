@@ -85,7 +85,7 @@ class _Source:
             self._refuse_change(file)
 
     def changed(self) -> UnusableFile:
-        return UnusableFile(f"{self.name} changed while it was being read: close it elsewhere and start again")
+        return UnusableFile(f"{self.name} changed while it was being read: close it elsewhere and start again.")
 
     def _refuse_change(self, file: BinaryIO) -> None:
         now = os.fstat(file.fileno())

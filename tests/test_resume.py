@@ -243,3 +243,15 @@ def test_sheets_that_a_run_left_alone_stay_so(desk: Desk) -> None:
     with Journal(desk.journal) as journal:
         again = result_again(Job(file, APIS, lambda api: connection(desk.sandbox, api)), journal, journal.run())
     assert (statuses(again), again.rows) == ({"created": 3}, 3)
+
+
+def test_rows_may_leave_the_file_time_after_time(desk: Desk) -> None:
+    """Each row that is gone keeps a place of its own in the table of those that are."""
+    rows = routes(5)
+    file = write_csv(desk.folder / "called-route.csv", rows)
+    desk.import_(file, limit=4)
+    for left in (rows[1:], rows[2:], rows[3:]):
+        write_csv(file, left)
+        report, _ = go_on(Resume, desk, file)
+    assert statuses(report) == {"created": report.rows}
+    assert {record["body"]["accessCode"] for record in desk.sandbox.records("aicc/called-route")} >= {"0000004"}
