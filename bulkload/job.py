@@ -117,7 +117,7 @@ class Preview:
 
 @dataclass(slots=True)
 class Report:
-    """What a run, or a check, has to tell at its end."""
+    """What a run, or a check, has to tell at its end. `unknown_in` are the runs whose rows are to be settled."""
 
     counts: dict[str, dict[Status, int]] = field(default_factory=dict)
     rows: int = 0
@@ -128,6 +128,7 @@ class Report:
     results: tuple[Path, ...] = ()
     run: Run | None = None
     stopped: list[str] = field(default_factory=list)
+    unknown_in: list[str] = field(default_factory=list)
     limited: bool = False
 
     def total(self, *statuses: Status) -> int:

@@ -306,6 +306,18 @@ class Journal(Database):
                 for row in self._db.execute(query, (run, target))
             ]
 
+    def unknown_in(self, run: str) -> list[str]:
+        """The runs whose rows have to be settled for this one's unknown rows: itself, or those that sent them."""
+        query = (
+            "SELECT run FROM rows WHERE run = ?1 AND action != '' AND status IN ('unknown', 'sending') UNION "
+            "SELECT other.run FROM rows AS mine JOIN rows AS other ON other.target = mine.target"
+            " AND other.resource = mine.resource AND other.fingerprint = mine.fingerprint AND other.fingerprint != ''"
+            " AND other.action != '' AND other.status IN ('unknown', 'sending')"
+            " WHERE mine.run = ?1 AND mine.action = '' AND mine.status = 'unknown' ORDER BY 1"
+        )
+        with self._trouble():
+            return [name for (name,) in self._db.execute(query, (run,))]
+
     def rearrange(self, run: str, target: str, resource: str, changes: Changes) -> None:
         """Let a run's rows of one resource follow their file. A row without a fingerprint is forgotten: the file says
         anew what is wrong with it. A row that is gone stands under its sheet's name and GONE from now on."""

@@ -152,6 +152,8 @@ def test_lost_answers_are_unknown_and_never_sent_again(tmp_path: Path) -> None:
     assert statuses(first) == {"created": 9, "unknown": 3}
     assert statuses(second) == {"unchanged": 9, "unknown": 3}
     assert len(held) == 12
+    # It is the first run whose rows are to be settled, and both say so.
+    assert first.run and first.unknown_in == second.unknown_in == [first.run.id]
     assert first.run
     unknown = [row for row in read_csv(second.results[0]) if row["Import status"] == "unknown"]
     assert all(first.run.id in row["Import error"] for row in unknown)
