@@ -16,9 +16,9 @@ posix = pytest.mark.skipif(os.name != "posix", reason="Windows knows no such mod
 MOUNTS = r"""
 /dev/vda / ext4 rw 0 0
 tmpfs /dev/shm tmpfs rw 0 0
-server:/home /home nfs4 rw 0 0
+server:/srv /srv nfs4 rw 0 0
 //server/team /mnt/team\040share cifs rw 0 0
-/dev/vdb /home/local ext4 rw 0 0
+/dev/vdb /srv/local ext4 rw 0 0
 auto /mnt/auto autofs rw 0 0
 server:/auto /mnt/auto nfs rw 0 0
 someone@server:/ /mnt/far fuse.sshfs rw 0 0
@@ -128,9 +128,9 @@ def test_a_user_without_a_name_is_told_by_number() -> None:
     [
         ("/somewhere/journal.sqlite", ""),
         ("/dev/shm/journal.sqlite", ""),
-        ("/home/me/journal.sqlite", "nfs4"),
-        ("/home/local/journal.sqlite", ""),
-        ("/homework/journal.sqlite", ""),
+        ("/srv/me/journal.sqlite", "nfs4"),
+        ("/srv/local/journal.sqlite", ""),
+        ("/srvwork/journal.sqlite", ""),
         ("/mnt/team share/deep/journal.sqlite", "cifs"),
         ("/mnt/auto/journal.sqlite", "nfs"),
         ("/mnt/far/journal.sqlite", "fuse.sshfs"),
