@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 # Rows per frame: bounds memory whatever the size of the file.
@@ -49,10 +51,29 @@ RESULT_STATUSES = tuple(status for status in Status if status is not Status.SEND
 
 
 class Severity(StrEnum):
-    """An error keeps its row from being sent; a warning is told and the row is sent."""
+    """An error keeps its row from being sent; a warning is told and the row is sent; a note says what was read how."""
 
     ERROR = "error"
     WARNING = "warning"
+    NOTE = "note"
+
+
+class Kind(IntEnum):
+    """What a cell is in its file, whatever its text: a spreadsheet may have made something else of what was typed.
+
+    A cell of CSV is always TEXT, and so is an empty one. PERCENT has its sign in the text, MOMENT is a date with a time
+    of day, DURATION a time that may exceed 24 hours. FORMULA stands for text that a formula gave.
+    """
+
+    TEXT = 0
+    NUMBER = 1
+    PERCENT = 2
+    DATE = 3
+    TIME = 4
+    MOMENT = 5
+    DURATION = 6
+    BOOLEAN = 7
+    FORMULA = 8
 
 
 def column_letter(position: int) -> str:
@@ -124,10 +145,15 @@ class Frame:
 
     `text` has one column per header cell, labelled 1, 2, 3... (positions, since titles may repeat), dtype `str`, no
     NA: an empty cell is "". The index `row` holds the spreadsheet's own row numbers; wholly blank rows are left out.
+    `kinds` has the Kind of each cell of a column, by its position; a column of nothing but TEXT is left out.
+    `blank_rows` counts the blank rows left out since the last frame, `hidden_rows` those of this one that are hidden.
     """
 
     text: pd.DataFrame
     spoilt: tuple[Spoilt, ...] = ()
+    kinds: Mapping[int, npt.NDArray[np.uint8]] = field(default_factory=dict)
+    blank_rows: int = 0
+    hidden_rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
