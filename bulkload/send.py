@@ -8,7 +8,7 @@ import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from bulkload.answer import Meaning, Verdict, judge
@@ -31,6 +31,7 @@ LAST_CHANCE = 30.0
 _LONGEST_MESSAGE = 500
 # A shorter secret may stand in an ID by chance, and the ID must stay what it is.
 _SHORTEST_SECRET_IN_ID = 8
+_JSON = json.JSONEncoder(ensure_ascii=False)
 # What keeps further rows from being sent, but says nothing against those that were.
 _REASONS = (SignInError, SettingsError, UnusableFile)
 
@@ -179,7 +180,7 @@ class Sender:
     async def _send_row(self, row: _Row, wire: Carrier, signer: Signer, tell: Callable[[Outcome], None]) -> bool:
         """Send one row until there is an outcome to tell; False if the run stopped before the row went out."""
         request, operation = row.outgoing.request, row.outgoing.operation
-        body = None if request.body is None else json.dumps(request.body, ensure_ascii=False).encode()
+        body = None if request.body is None else _JSON.encode(request.body).encode()
         verdict = Verdict(Meaning.NOT_PROCESSED)
         while signed := await self._pace.turn(partial(signer.sign, operation), retry=row.failures > 0):
             await self._recorder.intend(request)
@@ -210,12 +211,14 @@ class Sender:
         verdict = judge(outgoing.operation, reply, self._limits.renew_on, self._clock.now)
         secrets = signer.secrets().union(request.secrets)
         in_id = {secret for secret in secrets if len(secret) >= _SHORTEST_SECRET_IN_ID or secret == verdict.id}
-        verdict = replace(
-            verdict,
-            id=redact(verdict.id, in_id),
-            message=_shown(verdict.message, secrets),
-            note=_shown(verdict.note, secrets),
-            request_id=_shown(verdict.request_id, secrets),
+        verdict = Verdict(
+            verdict.meaning,
+            verdict.status,
+            redact(verdict.id, in_id),
+            _shown(verdict.message, secrets),
+            _shown(verdict.note, secrets),
+            verdict.wait,
+            _shown(verdict.request_id, secrets),
         )
         if log.isEnabledFor(logging.DEBUG):
             path = redact(request.path, secrets)
@@ -314,7 +317,9 @@ def _shown(text: str, secrets: frozenset[str]) -> str:
     if not text:
         return ""
     text = redact(text, secrets)
-    text = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() else " " for char in text)
+    text = " ".join(text.split())
     return text if len(text) <= _LONGEST_MESSAGE else text[: _LONGEST_MESSAGE - 1] + "…"
 
 
@@ -327,7 +332,10 @@ class _Feed:
         self._lock = asyncio.Lock()
 
     async def next(self) -> Outgoing | None:
+        if (row := next(self._rows, None)) is not None:
+            return row
         async with self._lock:
+            # Whoever had the lock before may have read on.
             while (row := next(self._rows, None)) is None:
                 batch = await aside(lambda: next(self._batches, None))
                 if batch is None:

@@ -24,7 +24,7 @@ T = TypeVar("T")
 class Desk:
     """A thread that does what it is handed, one thing after the other, for an event loop that hears of each end.
 
-    Its name ends with IDLE while it has nothing to do. It keeps nobody from leaving the program.
+    Its name ends with IDLE once the loop has heard of the last. It keeps nobody from leaving the program.
     """
 
     IDLE = ", idle"
@@ -71,13 +71,12 @@ class Desk:
         # A loop that is closed has heard of it in `close`, or nobody is left to hear.
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(self._hear)
-        if self._handed.empty():
-            threading.current_thread().name = self._name + self.IDLE
 
     def _hear(self) -> None:
-        with suppress(queue.Empty):
-            while True:
-                self._ends.get_nowait()()
+        while not self._ends.empty():
+            if self._thread is not None:
+                self._thread.name = self._name + self.IDLE
+            self._ends.get_nowait()()
 
 
 class Stoppable(Protocol):
