@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bulkload.journal import Journal
-from bulkload.models import Outcome, Request
-from bulkload.threads import Desk
+from bulkload.desk import Desk
+from bulkload.journal import Intent, Journal
+from bulkload.models import Once, Outcome, Request
 
 # Seconds that an outcome waits at most for an intent to be committed with: nothing depends on it, but a crash before
 # makes a question of what was known.
@@ -17,7 +17,7 @@ LATEST = 0.05
 class _Batch:
     """What is committed together, who waits for it, and what is to be told afterwards."""
 
-    intents: list[tuple[str, int]] = field(default_factory=list)
+    intents: list[Intent] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     waiting: list[asyncio.Future[None]] = field(default_factory=list)
     tellings: list[Callable[[], None]] = field(default_factory=list)
@@ -39,9 +39,10 @@ class Recorder:
         self._timer: asyncio.TimerHandle | None = None
         self._due = False
 
-    async def intend(self, request: Request) -> None:
-        """Return once the journal durably says that this row is about to be sent. Raises DiskError."""
-        self._gathered.intents.append((request.sheet, request.row))
+    async def intend(self, request: Request, once: Once | None = None) -> None:
+        """Return once the journal durably says that this row is about to be sent, with this key. Raises DiskError."""
+        place = (request.sheet, request.row)
+        self._gathered.intents.append((*place, once) if once else place)
         await self._committed()
 
     async def record(self, outcome: Outcome) -> None:

@@ -1,6 +1,7 @@
 """Requests → Outcomes: the intent in the journal first, then the request, then the outcome in the journal.
 
-A row whose answer was lost is never sent again here. Retries happen only where the API provably did nothing.
+A row whose answer was lost is never sent again, unless the API knows idempotency keys: then with the same key, while
+that lives. All other retries happen only where the API provably did nothing.
 """
 
 import asyncio
@@ -9,13 +10,15 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
+from uuid import uuid4
 
 from bulkload.answer import Meaning, Verdict, judge
 from bulkload.auth import Signed
 from bulkload.errors import DiskError, SettingsError, SignInError, UnusableFile
 from bulkload.journal import Journal
-from bulkload.models import Outcome, Reply, Request, Status
+from bulkload.models import Once, Outcome, Reply, Request, Status
 from bulkload.pace import PATIENCE, REAL, Clock, Pace
 from bulkload.recorder import Recorder
 from bulkload.redact import redact
@@ -38,11 +41,17 @@ _REASONS = (SignInError, SettingsError, UnusableFile)
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A row to send. `record` is the ID of the record that it updates, "" where it makes a new one."""
+    """A row to send. `record` is the ID of the record that it updates, "" where it makes a new one.
+
+    `once` is the idempotency key that it was sent with before, if it was. An `unsure` row may have been done: it goes
+    out with that key or not at all.
+    """
 
     request: Request
     operation: Operation
     record: str = ""
+    once: Once | None = None
+    unsure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +59,8 @@ class Limits:
     """How fast: requests per time, and how many at once. `limit` rows are sent at most; None: all.
 
     `stop_after` rejected rows stop the run; 0: never. `wait_for_api` are the seconds that an API may be down before the
-    run stops. `renew_on` are the statuses that may mean an old token.
+    run stops. `renew_on` are the statuses that may mean an old token. `deadline` is how long a request may
+    take, in seconds.
     """
 
     rate: Rate
@@ -59,16 +69,25 @@ class Limits:
     stop_after: int = 0
     renew_on: frozenset[int] = frozenset({401})
     wait_for_api: float = 600.0
+    deadline: float = 60.0
 
 
 @dataclass(slots=True)
 class _Row:
-    """A row on its way: how often it was sent, how many tries failed, how often its token was refused in a row."""
+    """A row on its way: how often it was sent, how many tries failed, how often its token was refused in a row.
+
+    `once` is its idempotency key and `dies` when that may no longer be used, in seconds of the monotonic clock.
+    `unsure` says that a try may have been done; `left` is what the journal says of it meanwhile.
+    """
 
     outgoing: Outgoing
     attempts: int = 0
     failures: int = 0
     refusals: int = 0
+    once: Once | None = None
+    dies: float = 0.0
+    unsure: bool = False
+    left: Outcome | None = None
 
 
 class Sender:
@@ -162,7 +181,7 @@ class Sender:
             self._taken += 1
             try:
                 outgoing = await feed.next()
-                if outgoing is None or not await self._send_row(_Row(outgoing), wire, signer, tell):
+                if outgoing is None or not await self._send_row(self._begun(outgoing), wire, signer, tell):
                     return
             except Exception as trouble:
                 # The other workers bring their rows to an end and find the run stopped.
@@ -181,9 +200,12 @@ class Sender:
         """Send one row until there is an outcome to tell; False if the run stopped before the row went out."""
         request, operation = row.outgoing.request, row.outgoing.operation
         body = None if request.body is None else _JSON.encode(request.body).encode()
-        verdict = Verdict(Meaning.NOT_PROCESSED)
+        verdict = Verdict(Meaning.UNKNOWN, message=_SENT_BEFORE) if row.unsure else Verdict(Meaning.NOT_PROCESSED)
         while signed := await self._pace.turn(partial(signer.sign, operation), retry=row.failures > 0):
-            await self._recorder.intend(request)
+            key = self._key(row)
+            if row.unsure and not key:
+                break
+            await self._recorder.intend(request, row.once)
             if self._pace.shut:
                 # While the intent was written, somebody learned that nothing may go out: not a byte has.
                 await self._put_back(row, verdict)
@@ -193,17 +215,44 @@ class Sender:
                 request.method,
                 request.path,
                 query=[*request.query, *signed.query],
-                headers={**request.headers, **signed.headers},
+                headers={**request.headers, **key, **signed.headers},
                 body=body,
             )
             verdict = self._judge(row.outgoing, reply, signer)
             self._pace.hear(verdict)
             if not await self._once_more(row, verdict, signed, signer):
-                outcome = self._outcome(row, verdict, _STATUS[verdict.meaning])
+                outcome = self._outcome(row, verdict, _status(row, verdict, _STATUS[verdict.meaning]))
                 self._recorder.record_soon(outcome, tell)
                 self._watch(verdict, outcome, request.action)
                 return True
-        return False
+        if row.left:
+            tell(row.left)
+        return not self.stopped
+
+    def _begun(self, outgoing: Outgoing) -> _Row:
+        """A row at its beginning; a key that it was sent with before lives no longer than a new one would."""
+        row = _Row(outgoing, once=outgoing.once, unsure=outgoing.unsure)
+        if row.once and (idempotency := outgoing.operation.idempotency):
+            left = min((row.once.until - self._clock.now()).total_seconds(), idempotency.life - self._limits.deadline)
+            row.dies = self._clock.monotonic() + left
+        return row
+
+    def _key(self, row: _Row) -> dict[str, str]:
+        """The header with the row's idempotency key: a new one where the old is dead and nothing was done with it.
+
+        Empty where the API knows none, or where the row is unsure and its key dead. The last moment to send with a key
+        is so early that the API still knows it when the request arrives.
+        """
+        idempotency = row.outgoing.operation.idempotency
+        if idempotency is None:
+            return {}
+        if row.once is None or self._clock.monotonic() >= row.dies:
+            if row.unsure:
+                return {}
+            life = idempotency.life - self._limits.deadline
+            row.once = Once(uuid4().hex, self._clock.now() + timedelta(seconds=life))
+            row.dies = self._clock.monotonic() + life
+        return {idempotency.header: row.once.key}
 
     def _judge(self, outgoing: Outgoing, reply: Reply, signer: Signer) -> Verdict:
         """What the reply means, in words that are fit to be written and shown."""
@@ -237,7 +286,10 @@ class Sender:
             await self._put_back(row, verdict)
             return bool(self.stopped) or await signer.renew(signed.generation)
         row.refusals = 0
-        if verdict.meaning is not Meaning.NOT_PROCESSED:
+        row.unsure = row.unsure or (verdict.meaning is Meaning.UNKNOWN and row.once is not None)
+        # With its key a row whose answer was lost may go again; what was accepted is under way already.
+        repeats = verdict.meaning is Meaning.UNKNOWN and row.once is not None and verdict.status != 202
+        if verdict.meaning is not Meaning.NOT_PROCESSED and not repeats:
             if verdict.meaning in (Meaning.DONE, Meaning.REFUSED):
                 self._worked = max(self._worked, signed.generation)
             return False
@@ -252,8 +304,10 @@ class Sender:
         return True
 
     async def _put_back(self, row: _Row, verdict: Verdict) -> None:
-        """The API did nothing with this try: the journal must not call the row in flight while it waits."""
-        await self._recorder.record(self._outcome(row, verdict, Status.NOT_SENT))
+        """Nothing is under way: the journal must not call the row in flight while it waits."""
+        outcome = self._outcome(row, verdict, _status(row, verdict, Status.NOT_SENT))
+        await self._recorder.record(outcome)
+        row.left = outcome if row.unsure else None
 
     def _outcome(self, row: _Row, verdict: Verdict, status: Status) -> Outcome:
         request, record = row.outgoing.request, row.outgoing.record
@@ -310,6 +364,14 @@ _STATUS = {
     Meaning.WRONG_ADDRESS: Status.FAILED,
     Meaning.UNKNOWN: Status.UNKNOWN,
 }
+
+
+_SENT_BEFORE = "Sent before, and no usable answer came"
+
+
+def _status(row: _Row, verdict: Verdict, status: Status) -> Status:
+    """The status that a verdict gives, unless an earlier try may have been done: then only «done» says anything."""
+    return Status.UNKNOWN if row.unsure and verdict.meaning is not Meaning.DONE else status
 
 
 def _shown(text: str, secrets: frozenset[str]) -> str:

@@ -22,7 +22,7 @@ import pytest
 
 from bulkload.auth import Signed, SignIn
 from bulkload.errors import BulkloadError, DiskError, SettingsError, SignInError, UnusableFile
-from bulkload.journal import Journal, NewRow
+from bulkload.journal import Intent, Journal, NewRow
 from bulkload.models import MASK, Answer, HeadOnly, Lost, NotSent, Outcome, Reply, Request, Status
 from bulkload.openapi import open_api
 from bulkload.resource import Api, Operation, Rate
@@ -464,7 +464,7 @@ class FullDisk(Journal):
 
     writes = 0
 
-    def write(self, run: str, intents: Sequence[tuple[str, int]], outcomes: Sequence[Outcome]) -> None:
+    def write(self, run: str, intents: Sequence[Intent], outcomes: Sequence[Outcome]) -> None:
         self.writes += 1
         if self.writes > 10:
             raise DiskError("The disk is full.")
@@ -474,7 +474,7 @@ class FullDisk(Journal):
 class NoOutcome(Journal):
     """Its disk takes intents, and no outcome."""
 
-    def write(self, run: str, intents: Sequence[tuple[str, int]], outcomes: Sequence[Outcome]) -> None:
+    def write(self, run: str, intents: Sequence[Intent], outcomes: Sequence[Outcome]) -> None:
         if outcomes:
             raise DiskError("The disk is full.")
         super().write(run, intents, outcomes)
@@ -600,7 +600,7 @@ class Stopping(Journal):
 
     sender: Sender
 
-    def write(self, run: str, intents: Sequence[tuple[str, int]], outcomes: Sequence[Outcome]) -> None:
+    def write(self, run: str, intents: Sequence[Intent], outcomes: Sequence[Outcome]) -> None:
         super().write(run, intents, outcomes)
         if intents:
             Stopping.sender.stop(INTERRUPTED)
