@@ -103,11 +103,13 @@ EFFECTS = {
     "pool exhausted": Effect(
         {NotSent: 1}, "no free connection within 0.3 s", "silence after the work", talk=post_beside_another
     ),
-    "bad scheme": Effect({NotSent: 0}, "does not begin with http:// or https://", url="ftp://127.0.0.1:{port}"),
-    "bad URL: no host": Effect({NotSent: 0}, "has no host", url="http://"),
-    "bad URL: port": Effect({NotSent: 0}, "not valid", url="http://127.0.0.1:{port}x"),
-    "bad URL: no such port": Effect({NotSent: 0}, "a port that can't be", url="http://127.0.0.1:99999"),
-    "bad URL: IPv6": Effect({NotSent: 0}, "not valid", url="http://[127.0.0.1]:{port}"),
+    "bad scheme": Effect({NotSent: 0}, "no valid URL", url="ftp://127.0.0.1:{port}"),
+    "bad URL: no host": Effect({NotSent: 0}, "no valid URL", url="http://"),
+    "bad URL: port": Effect({NotSent: 0}, "no valid URL", url="http://127.0.0.1:{port}x"),
+    "bad URL: no such port": Effect({NotSent: 0}, "no valid URL", url="http://127.0.0.1:99999"),
+    "bad URL: IPv6": Effect({NotSent: 0}, "no valid URL", url="http://[127.0.0.1]:{port}"),
+    "bad URL: backslash": Effect({NotSent: 0}, "no valid URL", url="http://127.0.0.1:{port}\\none.invalid"),
+    "bad URL: path": Effect({NotSent: 0}, "holds '.' or '..'", url="http://127.0.0.1:{port}/a/../b"),
     "bad URL: query": Effect({NotSent: 0}, "a query", url="http://127.0.0.1:{port}?a=b"),
     "bad URL: sign-in": Effect({NotSent: 0}, "user name", url="http://me:" + SECRET + "@127.0.0.1:{port}"),
     "CR in a header": spoilt_header("\r"),
