@@ -38,8 +38,9 @@ _LISTS = "_lists"
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 # What no workbook can hold: control characters but tab and line ends, halves of surrogate pairs, U+FFFE, U+FFFF.
-# `<r>...</r>` would pass through XlsxWriter as XML of its own, and damage the file.
-_IMPOSSIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]|^<(?=r>(?s:.*)</r>\\Z)")
+IMPOSSIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+# This would pass through XlsxWriter as XML of its own, and damage the file.
+_MARKUP = re.compile("<(?=r>.*</r>\\Z)", re.DOTALL)
 
 NEXT_STEPS: Mapping[Status, str] = {
     Status.CREATED: "Made; its ID stands beside the row. Nothing to do.",
@@ -105,7 +106,7 @@ class Dress:
     def __init__(self, book: Workbook) -> None:
         self.altered = 0
         self._book = book
-        self._formats: dict[tuple[Look, str, bool], Format] = {}
+        self._formats: dict[tuple[Look, str, bool, bool], Format] = {}
         self._lists: dict[tuple[str, ...], int] = {}
         self._taken: set[str] = {"history", _LISTS, stamps.SHEET}
 
@@ -120,15 +121,20 @@ class Dress:
         """Add a sheet of a name that `sheet_name` gave."""
         return self._book.add_worksheet(name)
 
-    def format(self, look: Look, number_format: str = "", *, wrap: bool = False) -> Format:
-        """The format of that look, made once; `@` as number format keeps what a person types as text."""
-        key = (look, number_format, wrap)
+    def format(self, look: Look, number_format: str = "", *, wrap: bool = False, quoted: bool = False) -> Format:
+        """The format of that look, made once; `@` as number format keeps what a person types as text.
+
+        `quoted` keeps what stands there as text when a person edits it, as an apostrophe before it would.
+        """
+        key = (look, number_format, wrap, quoted)
         if key not in self._formats:
             said = {"valign": "top", **_STYLES.get(look, {})}
             if number_format:
                 said["num_format"] = number_format
             if wrap:
                 said["text_wrap"] = True
+            if quoted:
+                said["quote_prefix"] = True
             self._formats[key] = self._book.add_format(said)
         return self._formats[key]
 
@@ -137,7 +143,7 @@ class Dress:
         if not text:
             sheet.write_blank(row, column, None, style)
             return
-        safe = cell_text(text)
+        safe = _MARKUP.sub(r"\\x3c", cell_text(text), count=1) if text[0] == "<" else cell_text(text)
         self.altered += safe != text
         sheet.write_string(row, column, safe, style)
 
@@ -282,9 +288,7 @@ def new_workbook(path: Path) -> Iterator[Workbook]:
 
 def shown(text: str) -> str:
     """The text with what no workbook can hold written out: `\\x0b`, `\\ud800`."""
-    return _IMPOSSIBLE.sub(
-        lambda found: found[0].encode("unicode_escape").decode() if found[0] != "<" else r"\x3c", text
-    )
+    return IMPOSSIBLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def cell_text(text: str) -> str:
