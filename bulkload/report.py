@@ -11,6 +11,9 @@ from bulkload.models import RESULT_STATUSES, Status
 # At most so many lines of problems and causes: beyond that nobody reads them, and Excel chokes.
 _LINES = 100_000
 _CAUSES = 10_000
+# At most so many characters of a value or a message, and of them all: the rest stands in the rows themselves.
+_LENGTH = 2_000
+_CHARACTERS = 30_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ class Problems:
 
     def __init__(self) -> None:
         self.count = 0
+        self._room = _CHARACTERS
         self._lines: list[Problem] = []
         self._causes: Counter[tuple[str, str, str]] = Counter()
         self._first: dict[tuple[str, str, str], Problem] = {}
@@ -49,9 +53,11 @@ class Problems:
     def add(self, problem: Problem, cause: str) -> None:
         """Take a problem in; `cause` says what it has in common with others of its column."""
         self.count += 1
-        if len(self._lines) < _LINES:
+        problem = problem._replace(value=_cut(problem.value), problem=_cut(problem.problem))
+        if len(self._lines) < _LINES and self._room > 0:
+            self._room -= sum(map(len, problem))
             self._lines.append(problem)
-        key = (problem.kind, problem.column, cause)
+        key = (problem.kind, problem.column, _cut(cause))
         if key in self._first or len(self._first) < _CAUSES:
             self._first.setdefault(key, problem)
             self._causes[key] += 1
@@ -69,6 +75,10 @@ class Problems:
             yield (first.sheet, first.cell, first.column, f"{count:,}", key[2], first.kind)
         if self.count > self._causes.total():
             yield ("", "", "", f"{self.count - self._causes.total():,}", "... of other causes.", "")
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LENGTH else f"{text[:_LENGTH]}…"
 
 
 def write_problems(dress: Dress, problems: Problems) -> None:

@@ -31,7 +31,7 @@ from bulkload.resource import Resource
 from bulkload.spool import Rows, Spool
 from bulkload.system import write_whole
 
-__all__ = ["ResultFrame", "ResultSheet", "Summary", "write_result"]
+__all__ = ["ResultFrame", "ResultSheet", "Summary", "foresee", "write_result"]
 
 # At most so many notes on cells: beyond that Excel takes minutes to open the file.
 _NOTES = 10_000
@@ -51,12 +51,14 @@ def write_result(
     *,
     outcomes: bool = True,
     sheet_rows: int = SHEET_ROWS,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> tuple[Path, ...]:
     """Write the result beside or over an earlier one, whole or not at all; the ending of `path` decides on its kind.
 
     A CSV holds one sheet: several become `NAME.SHEET.csv`; the problems go to `NAME.problems.csv`. `outcomes` False
     leaves the tool's own columns out: a checked copy. A sheet goes on in the next after `sheet_rows` rows, the header
-    included. Returns the files written. Raises UsageError for another ending, and DiskError.
+    included. `tell` hears of a file that had to take another name. Returns the files written. Raises UsageError for
+    another ending, and DiskError.
     """
     results = tuple(sheets)
     problems = Problems()
@@ -69,10 +71,25 @@ def write_result(
                     _Workbook(book, spool, problems, outcomes, sheet_rows).fill(results, summary)
                 spool.put_in(made, temporary)
 
-        return (write_whole(path, fill),)
+        return (_put(path, fill, tell),)
     if path.suffix.lower() == ".csv":
-        return _write_csv(path, results, problems, outcomes=outcomes)
+        return _write_csv(path, results, problems, outcomes, tell)
     raise UsageError(f'"{path}": a result is written as .xlsx or .csv. Choose one of these endings.')
+
+
+def foresee(path: Path, rows: Mapping[str, int]) -> tuple[str, ...]:
+    """What a person must know before a run of the result that it will write: which sheets are too long for one."""
+    room = SHEET_ROWS - 1
+    says = (
+        "the result goes on in a sheet of its own for each so many."
+        if path.suffix.lower() == ".xlsx"
+        else "a spreadsheet program shows no more of the CSV. Take -o NAME.xlsx for a result in several sheets."
+    )
+    return tuple(
+        f"{name} has {count:,} rows, and a sheet holds {room:,} below its header: {says}"
+        for name, count in rows.items()
+        if count > room
+    )
 
 
 class _Workbook:
@@ -186,7 +203,17 @@ def _heights(errors: Sequence[str]) -> dict[int, float]:
     return {row: row_height([text], [width]) for row, text in enumerate(errors) if len(text) > width}
 
 
-def _write_csv(path: Path, results: Sequence[ResultSheet], problems: Problems, *, outcomes: bool) -> tuple[Path, ...]:
+def _put(path: Path, fill: Callable[[Path], None], tell: Callable[[str], None]) -> Path:
+    """Write a file whole, and tell if it stands under another name than it should."""
+    written = write_whole(path, fill)
+    if written != path:
+        tell(f"{path.name} can't be replaced, as when it is open elsewhere: {written.name} was written instead.")
+    return written
+
+
+def _write_csv(
+    path: Path, results: Sequence[ResultSheet], problems: Problems, outcomes: bool, tell: Callable[[str], None]
+) -> tuple[Path, ...]:
     own = RESULT_COLUMNS if outcomes else ()
     taken = {"problems"}
     written = []
@@ -197,15 +224,15 @@ def _write_csv(path: Path, results: Sequence[ResultSheet], problems: Problems, *
         target = path if len(results) == 1 else path.with_name(f"{path.stem}.{name}{path.suffix}")
         made = (block for frame in result.frames for block in blocks(result, frame, problems, outcomes=outcomes))
         columns = ([_possible(texts, altered) for texts in block.columns] for block in made)
-        written.append(_write_csv_file(target, (*result.headings, *own), columns))
+        written.append(_put(target, _csv((*result.headings, *own), columns), tell))
     lines = ([[shown(cell)] for cell in line] for line in chain(problems.lines(), _altered(altered.total())))
     target = path.with_name(f"{path.stem}.problems{path.suffix}")
-    written.append(_write_csv_file(target, PROBLEM_TITLES, lines))
+    written.append(_put(target, _csv(PROBLEM_TITLES, lines), tell))
     return tuple(written)
 
 
-def _write_csv_file(path: Path, header: Sequence[str], blocks: Iterable[Sequence[Sequence[str]]]) -> Path:
-    """Write a header, and `blocks` of some rows each, as the texts of their columns."""
+def _csv(header: Sequence[str], blocks: Iterable[Sequence[Sequence[str]]]) -> Callable[[Path], None]:
+    """Writes a header, and `blocks` of some rows each, as the texts of their columns."""
 
     def fill(temporary: Path) -> None:
         with temporary.open("w", encoding="utf-8-sig", newline="") as file:
@@ -214,7 +241,7 @@ def _write_csv_file(path: Path, header: Sequence[str], blocks: Iterable[Sequence
             for columns in blocks:
                 writer.writerows(zip(*map(_disarmed, columns), strict=True))
 
-    return write_whole(path, fill)
+    return fill
 
 
 def _possible(texts: Sequence[str], altered: Counter[str]) -> Sequence[str]:

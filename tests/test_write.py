@@ -20,9 +20,10 @@ from bulkload.dress import shown
 from bulkload.errors import DiskError, UsageError
 from bulkload.models import MASK, RESULT_COLUMNS, Finding, Outcome, Severity, Status
 from bulkload.openapi import open_api
+from bulkload.report import Problem, Problems
 from bulkload.resource import Column
 from bulkload.system import write_whole
-from bulkload.write import ResultFrame, ResultSheet, Summary, write_result
+from bulkload.write import ResultFrame, ResultSheet, Summary, foresee, write_result
 
 DESTINATION = open_api("cinnox").resources["destination"]
 KAZOO = open_api("myreports").resources["pbx-kazoo"]
@@ -264,6 +265,90 @@ def test_a_sheet_whose_file_is_gone_is_the_statuses_alone(name: str, tmp_path: P
     ]
 
 
+def test_what_looks_like_a_formula_stays_text_when_its_cell_is_edited(tmp_path: Path) -> None:
+    """In text format it does by itself; elsewhere Excel would run it once somebody presses F2 and Enter."""
+    columns = tuple(Column(kind, kind, "body", f"/{kind}", kind, {"type": kind}) for kind in ("string", "integer"))
+    texts = ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", "＝1", "＋1", "－1", "＠x", "'=1", "1", "{=1}", "http://a.b"]
+    found = [Finding("S", 2, 2, "integer", "=1+1", "type", "wrong.")]
+    frames = [ResultFrame(frame([[text, text] for text in texts], range(2, 16)), found)]
+    path = tmp_path / "r.xlsx"
+    write_result(path, [ResultSheet("S", ("string", "integer"), columns, None, frames)], Summary(), outcomes=False)
+    book = load_workbook(path)
+    cells = list(book["S"].iter_rows(min_row=2))
+    assert {row[0].number_format for row in cells} == {"@"}
+    assert [row[1].quotePrefix for row in cells] == [True] * 11 + [False] * 3
+    assert cells[0][1].fill.fgColor.rgb == FAULT
+    assert not any(cell.hyperlink or cell.data_type != "s" for row in cells for cell in row)
+
+
+def test_rows_of_many_blocks_and_frames_stand_where_they_belong(tmp_path: Path) -> None:
+    """With numbers that leave gaps, marks on the last rows, and each sheet as large as it says it is."""
+    numbers = [*range(3, 5_503), *range(6_000, 6_100)]
+    found = [Finding("Sheet", 6_099, 2, "B", "x", "enum", "wrong."), Finding("Sheet", 6_099, None, "", "", "r", "row.")]
+    first = ResultFrame(frame([[str(number), ""] for number in numbers], numbers), found)
+    second = ResultFrame(frame([["last", "x"]], [7_000]), (), {7_000: outcome(7_000, Status.UNKNOWN, note="a note")})
+    sheet = plain_sheet([["", ""]])
+    path = tmp_path / "r.xlsx"
+    write_result(path, [ResultSheet("S", sheet.headings, sheet.columns, None, [first, second])], Summary())
+    rows = load_workbook(path)["S"]
+    assert rows.dimensions == "A1:J5602"
+    assert [rows.cell(row, 1).value for row in range(2, 5_603)] == [*map(str, numbers), "last"]
+    assert [rows.cell(row, 10).value for row in range(2, 5_603)] == [*map(str, numbers), "7000"]
+    noted = {cell.coordinate: cell.comment.text for row in rows.iter_rows(min_row=2) for cell in row if cell.comment}
+    assert noted == {"A5601": "row.", "B5601": "wrong.", "C5602": "a note"}
+    assert [rows.cell(row, 2).fill.fgColor.rgb for row in (5_600, 5_601, 5_602)] == [NONE, FAULT, AMBER]
+    with ZipFile(path) as file:
+        assert b'<dimension ref="A1:J5602"/>' in file.read("xl/worksheets/sheet1.xml")
+
+
+def test_a_note_of_how_a_cell_was_read_marks_no_cell(tmp_path: Path) -> None:
+    found = [Finding("Sheet", 2, 1, "A", "a\xa0", "cleaned", "A blank was taken off.", Severity.NOTE)]
+    path = tmp_path / "r.xlsx"
+    write_result(path, [plain_sheet([["a"]], findings=found)], Summary(), outcomes=False)
+    cell = load_workbook(path)["Sheet"]["A2"]
+    assert (cell.comment, cell.fill.fgColor.rgb) == (None, NONE)
+    assert ("Sheet", "A2", "A", "a\xa0", "A blank was taken off.", "note") in values(path, "Problems")
+
+
+def test_a_row_is_as_high_as_its_error_and_no_higher(tmp_path: Path) -> None:
+    path = tmp_path / "r.xlsx"
+    outcomes = {2: outcome(2, Status.FAILED, error="short"), 3: outcome(3, Status.FAILED, error="word " * 30)}
+    write_result(path, [plain_sheet([["a"], ["b"]], outcomes=outcomes)], Summary())
+    rows = load_workbook(path)["Sheet"].row_dimensions
+    assert (rows[2].height, rows[3].height) == (None, 45)
+
+
+def test_the_same_rows_make_the_same_file(tmp_path: Path) -> None:
+    found = [Finding("Sheet", 2, 1, "A", "=x", "enum", "wrong.")]
+    for name in ("one.xlsx", "two.xlsx"):
+        outcomes = {2: outcome(2, Status.INVALID), 3: outcome(3, Status.UNKNOWN)}
+        write_result(tmp_path / name, [plain_sheet([["=x"], ["y"]], findings=found, outcomes=outcomes)], Summary())
+    assert (tmp_path / "one.xlsx").read_bytes() == (tmp_path / "two.xlsx").read_bytes()
+
+
+def test_the_problems_kept_are_bounded_in_characters(tmp_path: Path) -> None:
+    problems = Problems()
+    for row in range(20_000):
+        problems.add(Problem("S", f"A{row}", "A", "v" * 100_000, "p" * 100_000, "error"), f"{row} " + "c" * 100_000)
+    lines = list(problems.lines())
+    assert sum(len("".join(line)) for line in lines) < 31_000_000
+    assert lines[0] == ("S", "A0", "A", f"{'v' * 2_000}…", f"{'p' * 2_000}…", "error")
+    assert lines[-1][4] == f"... and {20_000 - len(lines) + 1:,} more."
+
+
+@pytest.mark.parametrize("ending", ["xlsx", "csv"])
+def test_that_rows_are_too_many_for_a_sheet_is_said_before(ending: str) -> None:
+    path = Path(f"a.result.{ending}")
+    assert foresee(path, {"One": 1_048_575}) == ()
+    says = {
+        "xlsx": "the result goes on in a sheet of its own for each so many.",
+        "csv": "a spreadsheet program shows no more of the CSV. Take -o NAME.xlsx for a result in several sheets.",
+    }
+    assert foresee(path, {"One": 7, "Two": 1_048_576}) == (
+        f"Two has 1,048,576 rows, and a sheet holds 1,048,575 below its header: {says[ending]}",
+    )
+
+
 def test_another_ending_is_a_wrong_command(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"\.xlsx or \.csv"):
         write_result(tmp_path / "r.ods", [plain_sheet([["a"]])], Summary())
@@ -290,7 +375,9 @@ def test_a_result_that_cannot_be_replaced_gets_a_number(name: str, tmp_path: Pat
     """A folder of that name stands in for a file that is open in Excel."""
     (tmp_path / name).mkdir()
     second, third = (tmp_path / name.replace(".", f" ({number}).") for number in (2, 3))
-    assert write_result(tmp_path / name, [plain_sheet([["a"]])], Summary())[0] == second
+    told: list[str] = []
+    assert write_result(tmp_path / name, [plain_sheet([["a"]])], Summary(), tell=told.append)[0] == second
+    assert told == [f"{name} can't be replaced, as when it is open elsewhere: {second.name} was written instead."]
     before = second.read_bytes()
     assert write_result(tmp_path / name, [plain_sheet([["b"]])], Summary())[0] == third
     assert second.read_bytes() == before
