@@ -117,6 +117,11 @@ class Dress:
         self._taken.add(name.casefold())
         return name
 
+    @property
+    def sheets(self) -> int:
+        """How many sheets there are by now."""
+        return len(self._book.worksheets())
+
     def sheet(self, name: str) -> Worksheet:
         """Add a sheet of a name that `sheet_name` gave."""
         return self._book.add_worksheet(name)
@@ -233,41 +238,44 @@ class Dress:
 
 
 class Page:
-    """A sheet of the tool's own, written from top to bottom. `widths` are those of its columns, in characters."""
+    """A sheet of the tool's own, written from top to bottom; `row` is the next one, from 0.
+
+    `widths` are those of its columns, in characters.
+    """
 
     def __init__(self, dress: Dress, name: str, widths: Sequence[int]) -> None:
         self._dress = dress
-        self._widths = widths
-        self._row = 0
-        self._sheet = dress.sheet(dress.sheet_name(name))
-        self._sheet.hide_gridlines(2)
-        self._sheet.set_landscape()
-        self._sheet.fit_to_pages(1, 0)
+        self.widths = widths
+        self.row = 0
+        self.sheet = dress.sheet(dress.sheet_name(name))
+        self.sheet.hide_gridlines(2)
+        self.sheet.set_landscape()
+        self.sheet.fit_to_pages(1, 0)
         for place, width in enumerate(widths):
-            self._sheet.set_column(place, place, width)
+            self.sheet.set_column(place, place, width)
 
     def line(self, text: str, look: Look = Look.PLAIN) -> None:
         """Text over the whole width, broken into lines where it is long."""
         for part in wrap(text, _PAGE_LINE):
-            self._sheet.set_row(self._row, 24 if look in (Look.TITLE, Look.SECTION) else _LINE_HEIGHT)
-            self._dress.text(self._sheet, self._row, 0, part, self._dress.format(look))
-            self._row += 1
+            self.sheet.set_row(self.row, 24 if look in (Look.TITLE, Look.SECTION) else _LINE_HEIGHT)
+            self._dress.text(self.sheet, self.row, 0, part, self._dress.format(look))
+            self.row += 1
 
     def cells(self, values: Sequence[str | int], looks: Sequence[Look]) -> None:
         """One row of a table; whole numbers stay numbers."""
         if Look.CELL in looks or Look.OPTIONAL in looks:
-            self._sheet.set_row(self._row, row_height(map(str, values), self._widths))
+            self.sheet.set_row(self.row, row_height(map(str, values), self.widths))
         for place, (value, look) in enumerate(zip(values, looks, strict=True)):
             style = self._dress.format(look)
             if isinstance(value, int):
-                self._sheet.write_number(self._row, place, value, style)
+                self.sheet.write_number(self.row, place, value, style)
             else:
-                self._dress.text(self._sheet, self._row, place, value, style)
-        self._row += 1
+                self._dress.text(self.sheet, self.row, place, value, style)
+        self.row += 1
 
     def space(self) -> None:
         """An empty row."""
-        self._row += 1
+        self.row += 1
 
 
 @contextmanager

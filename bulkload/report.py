@@ -3,14 +3,18 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple
 
-from bulkload.dress import NEXT_STEPS, STATUS_LOOKS, Dress, Look, Page
+from bulkload.dress import NEXT_STEPS, STATUS_LOOKS, Dress, Look, Page, row_height
 from bulkload.models import RESULT_STATUSES, Status
+from bulkload.spool import Spool
 
 # At most so many lines of problems and causes: beyond that nobody reads them, and Excel chokes.
 _LINES = 100_000
 _CAUSES = 10_000
+# Lines that are made into text at a time.
+_BLOCK = 5_000
 # At most so many characters of a value or a message, and of them all: the rest stands in the rows themselves.
 _LENGTH = 2_000
 _CHARACTERS = 30_000_000
@@ -81,7 +85,7 @@ def _cut(text: str) -> str:
     return text if len(text) <= _LENGTH else f"{text[:_LENGTH]}…"
 
 
-def write_problems(dress: Dress, problems: Problems) -> None:
+def write_problems(dress: Dress, spool: Spool, problems: Problems) -> None:
     """Add the sheet `Problems`."""
     page = Page(dress, "Problems", (18, 12, 24, 30, 80, 12))
     page.line("Problems", Look.TITLE)
@@ -92,7 +96,14 @@ def write_problems(dress: Dress, problems: Problems) -> None:
     _table(page, _CAUSE_TITLES, problems.by_cause())
     page.space()
     page.line("One by one; the cells are those of the file that was read", Look.SECTION)
-    _table(page, PROBLEM_TITLES, problems.lines())
+    page.cells(PROBLEM_TITLES, [Look.OPTIONAL] * len(PROBLEM_TITLES))
+    rows = spool.rows(dress, page.sheet, len(PROBLEM_TITLES), page.row + 1)
+    lines = problems.lines()
+    while some := list(islice(lines, _BLOCK)):
+        styles = [dress.format(Look.CELL)] * len(some)
+        columns = [rows.cells(place, texts, styles) for place, texts in enumerate(zip(*some, strict=True))]
+        rows.add(columns, {place: row_height(line, page.widths) for place, line in enumerate(some)})
+    rows.end()
 
 
 def _table(page: Page, titles: Sequence[str], rows: Iterator[tuple[str, ...]]) -> None:

@@ -10,11 +10,10 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 from zipfile import ZIP_DEFLATED, ZipFile
 
-from xlsxwriter import Workbook
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
-from bulkload.dress import cell_text
+from bulkload.dress import Dress, cell_text
 from bulkload.models import column_letter
 
 _CHUNK = 1 << 20
@@ -25,7 +24,6 @@ _ZIP64_BEYOND = 2_000_000_000
 # XlsxWriter numbers its looks as they are used. Until the workbook is made, a character that no text can hold stands
 # for the number.
 _STAND_INS = tuple(chr(code) for code in range(1, 32) if chr(code) not in "\t\n\r")
-_SAMPLES = re.compile(rb'<row r="2".*?</row>', re.DOTALL)
 _SAMPLE = re.compile(rb' s="([0-9]+)"')
 _DIMENSION = re.compile(rb'<dimension ref="[^"]*"/>')
 # Texts of which none has these are XML as they stand, and are short and free of blanks at their ends.
@@ -38,17 +36,23 @@ _CODE = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
 
 
 class Rows:
-    """The rows of one sheet below its header, `width` cells each. `altered` counts the texts that couldn't stay so."""
+    """The last rows of one sheet, `width` cells each, from the row `first`, which counts from 1.
 
-    def __init__(self, path: Path, sheet: Worksheet, width: int) -> None:
+    `altered` counts the texts that couldn't stay as they were.
+    """
+
+    def __init__(self, path: Path, sheet: Worksheet, width: int, first: int) -> None:
         self._path = path
+        self._first = first
         self.sheet = sheet
         self.width = width
         self.written = 0
         self.altered = 0
         self._stand_ins: dict[Format, str] = {}
 
-    def cells(self, place: int, texts: Sequence[str], styles: Sequence[Format], plain: Format) -> list[str]:
+    def cells(
+        self, place: int, texts: Sequence[str], styles: Sequence[Format], plain: Format | None = None
+    ) -> list[str]:
         """The cells of the next rows in the column `place`, from 0; an empty one that is `plain` is left out."""
         looks = {style: self._stand_in(style) for style in dict.fromkeys(styles)}
         letter, space = column_letter(place + 1), ""
@@ -56,7 +60,7 @@ class Rows:
             safe = [cell_text(text) for text in texts]
             self.altered += sum(one != text for one, text in zip(safe, texts, strict=True))
             texts, space = [_as_xml(text) for text in safe], ' xml:space="preserve"'
-        first = self.written + 2
+        first = self._first + self.written
         return [
             f'<c r="{letter}{row}" s="{looks[style]}" t="inlineStr"><is><t{space}>{text}</t></is></c>'
             if text
@@ -69,26 +73,26 @@ class Rows:
         sizes: list[str] = list(repeat("", len(columns[0])))
         for place, height in heights.items():
             sizes[place] = f' ht="{height:g}" customHeight="1"'
-        rows = enumerate(zip(sizes, *columns, strict=True), self.written + 2)
+        rows = enumerate(zip(sizes, *columns, strict=True), self._first + self.written)
         text = "".join(f'<row r="{row}"{size}>{"".join(cells)}</row>' for row, (size, *cells) in rows)
         with self._path.open("a", encoding="utf-8", newline="") as file:
             file.write(text)
         self.written += len(sizes)
 
     def end(self) -> None:
-        """Leave a sample of each look in the sheet, below its header: the rows will stand in its place."""
+        """Leave a sample of each look in the sheet, where the rows will stand."""
         for place, style in enumerate(self._stand_ins):
-            self.sheet.write_blank(1, place, None, style)
+            self.sheet.write_blank(self._first - 1, place, None, style)
 
     def _stand_in(self, style: Format) -> str:
         return self._stand_ins.setdefault(style, _STAND_INS[len(self._stand_ins)])
 
     def put_in(self, part: bytes, target: ZipFile, name: str) -> None:
         """Write the sheet as `part` has it, and the rows in place of the samples."""
-        sample = _SAMPLES.search(part)
+        sample = re.search(rb'<row r="%d".*?</row>' % self._first, part, re.DOTALL)
         assert sample
         numbers = dict(zip(self._stand_ins.values(), _SAMPLE.findall(sample[0]), strict=True))
-        size = f'<dimension ref="A1:{column_letter(self.width)}{self.written + 1}"/>'.encode()
+        size = f'<dimension ref="A1:{column_letter(self.width)}{self._first + self.written - 1}"/>'.encode()
         large = self._path.stat().st_size > _ZIP64_BEYOND
         with target.open(name, "w", force_zip64=large) as out, self._path.open("rb") as rows:
             out.write(_DIMENSION.sub(size, part[: sample.start()]))
@@ -106,10 +110,10 @@ class Spool:
         self._folder = folder
         self._sheets: dict[str, Rows] = {}
 
-    def rows(self, book: Workbook, sheet: Worksheet, width: int) -> Rows:
-        """Take the rows of the sheet that was added last."""
-        number = len(book.worksheets())
-        rows = Rows(self._folder / f"{number}.rows", sheet, width)
+    def rows(self, dress: Dress, sheet: Worksheet, width: int, first: int = 2) -> Rows:
+        """Take the last rows of the sheet that was added last, `width` cells each, from the row `first`."""
+        number = dress.sheets
+        rows = Rows(self._folder / f"{number}.rows", sheet, width, first)
         self._sheets[f"xl/worksheets/sheet{number}.xml"] = rows
         return rows
 

@@ -96,7 +96,6 @@ class _Workbook:
     """The result as a workbook: the input's sheets, then `Summary`, `Problems` and the hidden stamp."""
 
     def __init__(self, book: Workbook, spool: Spool, problems: Problems, outcomes: bool, sheet_rows: int) -> None:
-        self._book = book
         self._spool = spool
         self._dress = Dress(book)
         self._problems = problems
@@ -117,7 +116,7 @@ class _Workbook:
             write_summary(self._dress, summary, read)
         else:
             write_check(self._dress, summary, read, dict(zip(names, checked, strict=True)))
-        write_problems(self._dress, self._problems)
+        write_problems(self._dress, self._spool, self._problems)
         self._dress.close(self._stamped)
 
     def _write_sheet(self, name: str, result: ResultSheet) -> Counter[str]:
@@ -142,7 +141,7 @@ class _Workbook:
         self._dress.header(sheet, headings, columns, _WIDTHS)
         if result.resource is not None:
             self._stamped.append((name, result.resource))
-        return self._spool.rows(self._book, sheet, len(headings))
+        return self._spool.rows(self._dress, sheet, len(headings))
 
     def _end(self, rows: Rows) -> None:
         rows.end()
