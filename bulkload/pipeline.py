@@ -16,7 +16,7 @@ from bulkload.models import UPDATE, Book, Outcome, Request, Run, Severity, Statu
 from bulkload.recognise import Assigned, Recognised
 from bulkload.resolve import by_word
 from bulkload.resource import Resource
-from bulkload.result import own_left_out, refuse_other_file, result_sheet
+from bulkload.result import foresee, own_left_out, refuse_other_file, result_sheet
 from bulkload.run import Course
 from bulkload.validate import Seen, Validator
 
@@ -72,6 +72,7 @@ class Import(Course):
                 self.progress.step(len(batch.frame.text))
                 sent += _count(preview, batch)
             _add_time(preview, part, self.job, sent)
+        preview.remarks += foresee(self.job, self.journal, self.run)
         return preview
 
 
@@ -153,6 +154,7 @@ class Resume(_Continued):
         preview.unknown = counts.get(Status.UNKNOWN, 0)
         for part in parts:
             _add_time(preview, part, self.job, preview.to_send)
+        preview.remarks += foresee(self.job, self.journal, self.run)
         if not self.confirm(preview):
             raise NotConfirmed("Nothing was sent.")
 
@@ -237,7 +239,8 @@ def check(job: Job, checked_copy: Path | None = None) -> Report:
                 pass
     else:
         summary = write.Summary(pairs=(("File", str(job.file)),), counts=report.counts)
-        report.results = write.write_result(checked_copy, sheets, summary, outcomes=False)
+        told = report.remarks.append
+        report.results = write.write_result(checked_copy, sheets, summary, outcomes=False, tell=told)
     report.facts = [f"{a.sheet.name}: {fact}" for a in found.assigned for fact in a.sheet.facts]
     refuse_empty(job.file, report.rows)
     return report

@@ -3,14 +3,21 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple
 
-from bulkload.dress import NEXT_STEPS, STATUS_LOOKS, Dress, Look, Page
+from bulkload.dress import NEXT_STEPS, STATUS_LOOKS, Dress, Look, Page, row_height
 from bulkload.models import RESULT_STATUSES, Status
+from bulkload.spool import Spool
 
 # At most so many lines of problems and causes: beyond that nobody reads them, and Excel chokes.
 _LINES = 100_000
 _CAUSES = 10_000
+# Lines that are made into text at a time.
+_BLOCK = 5_000
+# At most so many characters of a value or a message, and of them all: the rest stands in the rows themselves.
+_LENGTH = 2_000
+_CHARACTERS = 30_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +49,7 @@ class Problems:
 
     def __init__(self) -> None:
         self.count = 0
+        self._room = _CHARACTERS
         self._lines: list[Problem] = []
         self._causes: Counter[tuple[str, str, str]] = Counter()
         self._first: dict[tuple[str, str, str], Problem] = {}
@@ -49,9 +57,11 @@ class Problems:
     def add(self, problem: Problem, cause: str) -> None:
         """Take a problem in; `cause` says what it has in common with others of its column."""
         self.count += 1
-        if len(self._lines) < _LINES:
+        problem = problem._replace(value=_cut(problem.value), problem=_cut(problem.problem))
+        if len(self._lines) < _LINES and self._room > 0:
+            self._room -= sum(map(len, problem))
             self._lines.append(problem)
-        key = (problem.kind, problem.column, cause)
+        key = (problem.kind, problem.column, _cut(cause))
         if key in self._first or len(self._first) < _CAUSES:
             self._first.setdefault(key, problem)
             self._causes[key] += 1
@@ -71,7 +81,11 @@ class Problems:
             yield ("", "", "", f"{self.count - self._causes.total():,}", "... of other causes.", "")
 
 
-def write_problems(dress: Dress, problems: Problems) -> None:
+def _cut(text: str) -> str:
+    return text if len(text) <= _LENGTH else f"{text[:_LENGTH]}…"
+
+
+def write_problems(dress: Dress, spool: Spool, problems: Problems) -> None:
     """Add the sheet `Problems`."""
     page = Page(dress, "Problems", (18, 12, 24, 30, 80, 12))
     page.line("Problems", Look.TITLE)
@@ -82,7 +96,14 @@ def write_problems(dress: Dress, problems: Problems) -> None:
     _table(page, _CAUSE_TITLES, problems.by_cause())
     page.space()
     page.line("One by one; the cells are those of the file that was read", Look.SECTION)
-    _table(page, PROBLEM_TITLES, problems.lines())
+    page.cells(PROBLEM_TITLES, [Look.OPTIONAL] * len(PROBLEM_TITLES))
+    rows = spool.rows(dress, page.sheet, len(PROBLEM_TITLES), page.row + 1)
+    lines = problems.lines()
+    while some := list(islice(lines, _BLOCK)):
+        styles = [dress.format(Look.CELL)] * len(some)
+        columns = [rows.cells(place, texts, styles) for place, texts in enumerate(zip(*some, strict=True))]
+        rows.add(columns, {place: row_height(line, page.widths) for place, line in enumerate(some)})
+    rows.end()
 
 
 def _table(page: Page, titles: Sequence[str], rows: Iterator[tuple[str, ...]]) -> None:

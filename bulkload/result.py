@@ -20,6 +20,12 @@ from bulkload.recognise import Assigned, Recognised
 from bulkload.validate import Seen, Validator
 
 
+def foresee(job: Job, journal: Journal, run: Run) -> tuple[str, ...]:
+    """What a person must know of a run's result before the first row is sent."""
+    rows = {sheet: sum(journal.counts(run.id, sheet).values()) for sheet in journal.sheets(run.id)}
+    return write.foresee(job.result or result_path(job.file), rows)
+
+
 def write_result(job: Job, journal: Journal, run: Run, found: Recognised, report: Report, progress: Progress) -> None:
     """Write the result of a run and put into the report what it tells.
 
@@ -131,7 +137,7 @@ def _statuses(journal: Journal, run: Run, sheet: str, report: Report) -> write.R
 def _write(journal: Journal, run: Run, sheets: list[write.ResultSheet], report: Report, path: Path) -> None:
     notes = (*report.remarks, *report.notes, *(f"Stopped: {why}" for why in report.stopped))
     summary = write.Summary(pairs=_about(journal.run(run.id)), counts=report.counts, notes=notes)
-    report.results = write.write_result(path, sheets, summary)
+    report.results = write.write_result(path, sheets, summary, tell=report.remarks.append)
     in_parts = all(one.name.startswith(f"{path.stem}.") and one != path for one in report.results)
     place = str((path if in_parts else report.results[0]).resolve())
     if in_parts and journal.run(run.id).result == place:

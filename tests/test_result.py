@@ -7,10 +7,10 @@ import openpyxl
 import pytest
 
 from bulkload.errors import UnusableFile
-from bulkload.job import Job, Report, Silent
+from bulkload.job import Job, Preview, Report, Silent
 from bulkload.journal import Journal
 from bulkload.models import Status
-from bulkload.pipeline import Resume
+from bulkload.pipeline import Import, Resume
 from bulkload.result import result_again, result_path
 from bulkload.sandbox import Sandbox
 from samples.make import GOOD, fill
@@ -41,6 +41,8 @@ def again(desk: Desk, file: Path, run: str | None = None, result: Path | None = 
     [
         ("a.xlsx", "a.result.xlsx"),
         ("a.xlsm", "a.result.xlsx"),
+        ("a.xls", "a.result.xlsx"),
+        ("a.ODS", "a.result.xlsx"),
         ("a.csv", "a.result.csv"),
         ("a.TSV", "a.result.csv"),
         ("a.result.xlsx", "a.result.xlsx"),
@@ -76,6 +78,42 @@ def test_each_run_of_a_file_has_a_result_of_its_own(desk: Desk) -> None:
     assert older.results == first.results
     assert [row["Import status"] for row in read_csv(older.results[0])] == ["created"] * 2
     assert [row["Import status"] for row in read_csv(second.results[0])] == ["unchanged"] * 2
+
+
+@pytest.mark.parametrize("name", ["destination.csv", "Destinations.xlsx"])
+def test_a_result_that_took_another_name_is_told(desk: Desk, name: str) -> None:
+    """A folder of that name stands in for a file that is open in Excel."""
+    rows = destinations(1)
+    file = desk.folder / name
+    fill(file, {"cinnox/destination": rows}) if file.suffix == ".xlsx" else write_csv(file, rows)
+    before = file.read_bytes()
+    taken, other = (desk.folder / f"own{number}{file.suffix}" for number in ("", " (2)"))
+    taken.mkdir()
+    report, _ = desk.import_(file, result=taken)
+    assert report.results[0] == other
+    assert f"{taken.name} can't be replaced, as when it is open elsewhere: {other.name} was written instead." in (
+        report.remarks
+    )
+    assert file.read_bytes() == before
+
+
+def test_a_result_too_long_for_a_sheet_is_said_before_the_first_row_is_sent(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bulkload.write.SHEET_ROWS", 3)
+    seen: list[Preview] = []
+
+    def confirm(preview: Preview) -> bool:
+        seen.append(preview)
+        return True
+
+    file = write_csv(desk.folder / "destination.csv", destinations(3))
+    with Journal(desk.journal) as journal:
+        list(Import(job(desk, file), journal, Silent(), confirm, print).outcomes())
+    assert [remark for remark in seen[0].remarks if "rows" in remark] == [
+        "destination has 3 rows, and a sheet holds 2 below its header: a spreadsheet program shows no more of the CSV. "
+        "Take -o NAME.xlsx for a result in several sheets."
+    ]
 
 
 # Files that changed or are gone

@@ -3,16 +3,15 @@
 python -m tests.bench [--rows N] [--in-flight N] [--latency MS] [--bad SHARE]    a sheet to a result, beside a script
 python -m tests.bench --scale                                                   10,000 to 1,000,000 rows side by side
 python -m tests.bench --alone | --dry                                           only bulkload; only planning, from CSV
-python -m tests.bench journal                                                   a part alone
+python -m tests.bench reading | checking | ...                                  a part alone
 """
 
 import argparse
-from collections.abc import Callable
+from importlib import import_module
 
-from tests.bench import journal
 from tests.bench.whole import Settings, alone, compare, dry, scale
 
-PARTS: dict[str, Callable[[], None]] = {"journal": journal.main}
+PARTS = ("journal", "writing")
 
 
 def main() -> None:
@@ -31,7 +30,7 @@ def main() -> None:
     said = parser.parse_args()
     settings = Settings(said.rows, said.in_flight, said.latency, said.bad)
     if said.part:
-        PARTS[said.part]()
+        import_module(f"tests.bench.{said.part}").main()
     elif said.scale:
         scale(settings)
     elif said.dry:
