@@ -1,7 +1,7 @@
 """The sheets of a result that are about the rows: `Summary` and `Problems`."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -15,11 +15,15 @@ _CAUSES = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What the sheet `Summary` says: `pairs` of label and text, counts by sheet and status, notes to read."""
+    """What the sheet `Summary` says: `pairs` of label and text, counts by sheet and status, notes to read.
+
+    `read` gives the lines of what was read, once all rows are written.
+    """
 
     pairs: tuple[tuple[str, str], ...] = ()
     counts: Mapping[str, Mapping[Status, int]] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    notes: Sequence[str] = ()
+    read: Callable[[], Sequence[str]] = tuple
 
 
 class Problem(NamedTuple):

@@ -55,7 +55,7 @@ class ResultSheet:
     """One sheet of the input: its headings as they stand, without the tool's own, and what each means.
 
     `columns` is as long as `headings`, None where one is no column of the resource. `resource` None: a sheet that is
-    none's. `frames` may be read once only; `facts` are lines of what was read.
+    none's. `frames` may be read once only.
     """
 
     name: str
@@ -63,7 +63,6 @@ class ResultSheet:
     columns: tuple[Column | None, ...]
     resource: Resource | None
     frames: Iterable[ResultFrame]
-    facts: tuple[str, ...] = ()
 
 
 def write_result(
@@ -199,7 +198,7 @@ class _Workbook:
     def fill(self, results: Sequence[ResultSheet], summary: Summary) -> None:
         names = [self._dress.sheet_name(result.name) for result in results]
         checked = [self._write_sheet(name, result) for name, result in zip(names, results, strict=True)]
-        read = [f"{result.name}: {fact}" for result in results for fact in result.facts]
+        read = list(summary.read())
         if self._dress.altered:
             read.append(f"Cells with what no workbook can hold, written out (\\x0b) or cut: {self._dress.altered:,}")
         if self._notes > _NOTES:
