@@ -59,7 +59,7 @@ class Causes:
         for finding in findings:
             self._cells[finding.severity] += 1
             place = (finding.sheet, finding.column, finding.rule, finding.severity)
-            key = (place, finding.cause or finding.message)
+            key = (place, cause_of(finding))
             group = self._groups.get(key)
             if group is None:
                 if self._kinds[place] == _KINDS:
@@ -84,6 +84,16 @@ class Causes:
     def _of(self, severity: Severity) -> list[Cause]:
         found = [_cause(text, group) for (place, text), group in self._groups.items() if place[3] is severity]
         return sorted(found, key=lambda cause: -cause.rows)
+
+
+def cause_of(finding: Finding) -> str:
+    """What a finding has in common with others of its column, in words that stand by themselves.
+
+    A message that goes on after the value has a cause that does so, too: the value is another in each row.
+    """
+    cause = finding.cause or finding.message
+    goes_on = finding.severity is not Severity.NOTE and finding.message.endswith(f" {cause}")
+    return f"The value {cause}" if goes_on else cause
 
 
 def _cause(text: str, group: _Group) -> Cause:

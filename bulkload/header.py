@@ -54,12 +54,14 @@ def match_header(sheet: Sheet, resource: Resource) -> tuple[Assigned, list[Findi
     columns: dict[int, Column] = {}
     own: dict[str, int] = {}
     faults: list[Finding] = []
+    unknown = False
     for position, title in enumerate(map(clean, sheet.header), 1):
         column = None if title in RESULT_COLUMNS else names.get(plain(title))
         name = column.name if column else title
         if not title:
             faults.append(_fault(sheet, position, "", _NO_TITLE))
         elif title not in RESULT_COLUMNS and column is None:
+            unknown = True
             faults.append(_fault(sheet, position, title, _unknown_header(title, resource)))
         elif (first := places.setdefault(name, position)) != position:
             there = f"{column_letter(first)}{sheet.header_row} ({clean(sheet.header[first - 1])})"
@@ -70,7 +72,8 @@ def match_header(sheet: Sheet, resource: Resource) -> tuple[Assigned, list[Findi
         else:
             columns[position] = column
     assigned = Assigned(sheet, resource, columns, own, tuple(_cleaned_titles(sheet)))
-    return assigned, [*_first(sheet, faults), *_missing(assigned)]
+    choice = [_fault(sheet, None, "", _its_columns(resource))] if unknown else []
+    return assigned, [*_first(sheet, faults), *_missing(assigned), *choice]
 
 
 def with_path_parameters(resource: Resource, header: Iterable[str]) -> Resource:
@@ -158,20 +161,29 @@ def _first(sheet: Sheet, faults: Sequence[Finding]) -> list[Finding]:
 
 
 def _cleaned_titles(sheet: Sheet) -> Iterable[Finding]:
-    """A note for each title with characters that are not to be seen, or with blanks that are none."""
+    """A note for each title with characters that are not to be seen, or with blanks that part no words."""
     for position, raw in enumerate(sheet.header, 1):
-        odd = dict.fromkeys(
-            f"U+{ord(one):04X}" for one in raw if unicodedata.category(one) in _UNSEEN or (one.isspace() and one != " ")
-        )
-        if odd and clean(raw):
-            cause = f"unseen characters in the title left out ({', '.join(odd)})"
-            title = clean(raw)
+        title = clean(raw)
+        if title and raw != title:
+            odd = dict.fromkeys(_named(one) for one in raw if one != " " and (one.isspace() or _is_unseen(one)))
+            what = f"read without {', '.join(odd)}" if odd else "read without the blanks around it"
+            cause = f"title {what}"
             yield Finding(sheet.name, sheet.header_row, position, title, title, "title", cause, Severity.NOTE, cause)
+
+
+def _named(one: str) -> str:
+    """`line break`, `no-break space (U+00A0)`."""
+    known = {"\n": "line break", "\r": "line break", "\t": "tab"}
+    return known.get(one) or f"{unicodedata.name(one, 'control character').lower()} (U+{ord(one):04X})"
+
+
+def _is_unseen(one: str) -> bool:
+    return unicodedata.category(one) in _UNSEEN
 
 
 def clean(title: str) -> str:
     """A title as a person reads it: on one line, single blanks, nothing that is not to be seen."""
-    seen = (" " if one.isspace() else one for one in title if one.isspace() or unicodedata.category(one) not in _UNSEEN)
+    seen = (" " if one.isspace() else one for one in title if one.isspace() or not _is_unseen(one))
     return " ".join("".join(seen).split())
 
 
@@ -219,12 +231,12 @@ def _fault(sheet: Sheet, position: int | None, title: str, message: str) -> Find
 
 def _unknown_header(title: str, resource: Resource) -> str:
     names = {name: column.title for column in resource.columns for name in (column.name, column.title)}
-    hint = did_you_mean(title, names) or f" {_its_columns(resource)}"
+    hint = did_you_mean(title, names)
     return f'"{title}" is no column of {resource.full_name}.{hint} Rename or delete the column.'
 
 
 def _its_columns(resource: Resource) -> str:
-    return f"Its columns are {', '.join(column.title for column in resource.columns)}."
+    return f"The columns of {resource.full_name} are {', '.join(column.title for column in resource.columns)}."
 
 
 # Names

@@ -46,11 +46,15 @@ class Intake:
 
     def lines(self, most: int | None = None) -> list[str]:
         """What was read, in lines for a person; of the details of each sheet the first `most` alone."""
-        lines = [f"Read: {self._file}"]
+        lines = []
         for sheet in self._sheets.values():
-            lines.append(f"  {_headline(sheet)}")
-            lines += [f"    {line}" for line in _first(_details(sheet), most)]
-        return [*lines, *(f"  {line}" for line in _first(map(str, self._left_alone), most))]
+            lines.append(_headline(sheet))
+            lines += [f"  {line}" for line in _first(_details(sheet), most)]
+        return [*lines, *_first(map(str, self._left_alone), most)]
+
+    def told(self, most: int) -> list[str]:
+        """The same for a terminal, below the name of the file."""
+        return [f"Read {self._file}", *(f"  {line}" for line in self.lines(most))]
 
     def facts(self) -> dict[str, Any]:
         """The same for a program. `encoding` and `delimiter` are null for a workbook."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from bulkload.dress import NEXT_STEPS, STATUS_LOOKS, Dress, Look, Page
-from bulkload.models import RESULT_STATUSES, Status
+from bulkload.models import RESULT_STATUSES, Severity, Status
 
 # At most so many lines of problems and causes: beyond that nobody reads them, and Excel chokes.
 _LINES = 100_000
@@ -39,6 +39,11 @@ class Problem(NamedTuple):
 
 PROBLEM_TITLES = ("Sheet", "Cell", "Column", "Value", "Problem", "Kind")
 _CAUSE_TITLES = ("First sheet", "First cell", "Column", "How many", "Problem", "Kind")
+_KIND_LOOKS: Mapping[str, Look] = {Severity.WARNING: Look.WARNED, Status.UNKNOWN: Look.AMBER, "": Look.CELL}
+_TO_CORRECT = (
+    "Each cell filled red has a note that says what is wrong. Correct these cells, save this file, and import it.",
+    "A cell filled yellow is worth a look; its row is sent as it is.",
+)
 
 
 class Problems:
@@ -66,13 +71,13 @@ class Problems:
         if self.count > len(self._lines):
             yield ("", "", "", "", f"... and {self.count - len(self._lines):,} more.", "")
 
-    def by_cause(self) -> Iterator[tuple[str, ...]]:
+    def by_cause(self) -> Iterator[tuple[str | int, ...]]:
         """The causes under their titles, the most frequent first, and how many problems have other causes."""
-        for key, count in self._causes.most_common():
-            first = self._first[key]
-            yield (first.sheet, first.cell, first.column, f"{count:,}", key[2], first.kind)
+        for (kind, column, cause), count in self._causes.most_common():
+            first = self._first[kind, column, cause]
+            yield (first.sheet, first.cell, column, count, cause, kind)
         if self.count > self._causes.total():
-            yield ("", "", "", f"{self.count - self._causes.total():,}", "... of other causes.", "")
+            yield ("", "", "", self.count - self._causes.total(), "... of other causes.", "")
 
 
 def write_problems(dress: Dress, problems: Problems) -> None:
@@ -89,10 +94,12 @@ def write_problems(dress: Dress, problems: Problems) -> None:
     _table(page, PROBLEM_TITLES, problems.lines())
 
 
-def _table(page: Page, titles: Sequence[str], rows: Iterator[tuple[str, ...]]) -> None:
+def _table(page: Page, titles: Sequence[str], rows: Iterator[tuple[str | int, ...]]) -> None:
+    """A table whose last column, the kind of each problem, shows how grave it is."""
     page.cells(titles, [Look.OPTIONAL] * len(titles))
     for row in rows:
-        page.cells(row, [Look.CELL] * len(titles))
+        look = _KIND_LOOKS.get(str(row[-1]), Look.RED)
+        page.cells(row, [*[Look.CELL] * (len(titles) - 1), look])
 
 
 def write_summary(dress: Dress, summary: Summary, read: Sequence[str]) -> None:
@@ -119,6 +126,10 @@ def write_check(dress: Dress, summary: Summary, read: Sequence[str], found: Mapp
     page.cells(["Sheet", "Rows read", "With errors", "With warnings"], [Look.OPTIONAL] * 4)
     for name, counts in found.items():
         page.cells([name, counts["rows"], counts["errors"], counts["warnings"]], [Look.CELL] * 4)
+    page.space()
+    wrong = any(counts["errors"] for counts in found.values())
+    for line in _TO_CORRECT if wrong else _TO_CORRECT[1:]:
+        page.line(line)
     _write_lines(page, "The check", summary, read)
 
 

@@ -150,7 +150,7 @@ def _agreed(preview: Preview, *, asked: bool, quiet: bool) -> bool:
         if count
     ]
     if not quiet or asked:
-        for line in (*preview.read.lines(tell.DETAILS), *preview.remarks):
+        for line in (*preview.read.told(tell.DETAILS), *preview.remarks):
             say(line)
         say("\n".join(f"To {where}" for where in preview.where))
         say(f"Rows: {', '.join(parts)}. It takes about {tell.seconds(preview.seconds)} at the set rate.")
@@ -194,7 +194,7 @@ def dry_run(job: Job, journal: Journal, voice: Voice) -> int:
 
 
 def _say_read(out: Console, report: Report) -> None:
-    read = report.read.lines(tell.DETAILS) if report.read else []
+    read = report.read.told(tell.DETAILS) if report.read else []
     for line in (*read, *report.remarks):
         out.print(line, soft_wrap=True)
 

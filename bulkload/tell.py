@@ -40,8 +40,9 @@ def problems(console: Console, causes: Causes, where: str) -> None:
         if beneath:
             console.print(Text(f"{margin}{beneath}"), soft_wrap=True)
     if len(found) > GROUPS:
-        rest = len(found) - GROUPS
-        console.print(f"and {rest:,} more kind{'' if rest == 1 else 's'} of problem; {where}", soft_wrap=True)
+        rest, others = len(found) - GROUPS, causes.others[Severity.ERROR] + causes.others[Severity.WARNING]
+        beyond = f", and {others:,} cells with yet others" if others else ""
+        console.print(f"and {rest:,} more kind{'' if rest == 1 else 's'} of problem{beyond}; {where}", soft_wrap=True)
 
 
 def _said(cause: Cause) -> tuple[Text, str]:
@@ -49,10 +50,9 @@ def _said(cause: Cause) -> tuple[Text, str]:
     first = cause.first
     if cause.rows == 1:
         return Text.assemble((first.place, "bold"), f": {first.message}"), ""
-    # A cause that all values have goes on after the value, which is another in each row.
-    text = f"the value {cause.text}" if cause.text[:1].islower() else cause.text
     title = (f"{first.title}: ", "bold") if first.title else ""
-    return Text.assemble(title, text), f"{rows_in_words(cause.rows)}, first {first.sheet}!{', '.join(cause.places)}"
+    places = f"{first.sheet}!{', '.join(cause.places)}" if first.column else f"{first.sheet} {', '.join(cause.places)}"
+    return Text.assemble(title, cause.text), f"{rows_in_words(cause.rows)}, first {places}"
 
 
 def _hanging(console: Console, text: Text, margin: int) -> None:
@@ -60,9 +60,11 @@ def _hanging(console: Console, text: Text, margin: int) -> None:
     if not console.is_terminal:
         console.print(text, soft_wrap=True)
         return
-    first, *others = text.wrap(console, max(console.width, 2 * margin))
-    for line in (first, *Text(" ").join(others).wrap(console, max(console.width - margin, margin))):
-        console.print(line if line is first else Text(" " * margin).append_text(line), soft_wrap=True)
+    first, *others = text.wrap(console, console.width)
+    rest = Text().join(others)
+    console.print(first, soft_wrap=True)
+    for line in rest.wrap(console, max(console.width - margin, margin)) if rest else ():
+        console.print(Text(" " * margin).append_text(line), soft_wrap=True)
 
 
 def counts_table(console: Console, counts: Mapping[str, Mapping[Status, int]], rows: int) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 from xlsxwriter.worksheet import Worksheet
 
+from bulkload.causes import cause_of
 from bulkload.dress import (
     SHEET_ROWS,
     STATUS_LOOKS,
@@ -118,7 +119,7 @@ def _rows(result: ResultSheet, frame: ResultFrame, problems: Problems, *, outcom
         findings.setdefault(finding.row, []).append(finding)
         value = MASK if finding.column in secret and finding.value else finding.value
         problem = Problem(finding.sheet, finding.cell, finding.title, value, finding.message, finding.severity)
-        problems.add(problem, finding.cause or finding.message)
+        problems.add(problem, cause_of(finding))
     for number, *own in text.itertuples(name=None):
         cells = tuple(own)
         here = findings.get(number, [])
