@@ -8,8 +8,7 @@ from dataclasses import dataclass, field, replace
 from rapidfuzz import process
 
 from bulkload.models import RESULT_COLUMNS, Finding, Severity, Sheet, column_letter
-from bulkload.resource import Column, Parameter, Resource
-from bulkload.schema import DTYPES
+from bulkload.resource import TYPES, Column, Parameter, Resource
 
 _NO_TITLE = "This column has no title. Give it one, or delete the column."
 # The columns of a result by which a row says what became of it: without one of them none can be believed.
@@ -92,7 +91,7 @@ def _path_column(parameter: Parameter) -> Column:
         title=parameter.schema.get("title") or parameter.name,
         place="path",
         pointer=f"/{parameter.name}",
-        type=kind if kind in DTYPES else "string",
+        type=kind if kind in TYPES else "string",
         schema=parameter.schema,
         required=True,
         description=parameter.description,

@@ -10,6 +10,8 @@ from urllib.parse import quote
 from bulkload.models import Severity
 
 JsonSchema = Mapping[str, Any]
+# What a cell's value can be, in JSON Schema's words.
+TYPES = ("string", "integer", "number", "boolean")
 
 _UNITS = {"ms": 0.001, "s": 1.0, "second": 1.0, "m": 60.0, "min": 60.0, "minute": 60.0, "h": 3600.0, "hour": 3600.0}
 

@@ -33,11 +33,6 @@ def say(line: str) -> None:
     Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(line)
 
 
-def console() -> Console:
-    """Where tables and answers go: stdout."""
-    return Console(highlight=False, markup=False)
-
-
 @dataclass(frozen=True, slots=True)
 class Voice:
     """How loud a command is. `log_file` is None for a file of its own beside the journal."""
@@ -168,7 +163,7 @@ _PLANNED = {Status.NOT_SENT: "to send", Status.UNCHANGED: "done already"}
 
 def dry_run(job: Job, journal: Journal, voice: Voice) -> int:
     """Show the requests of the first rows, and count the rest; for a program, the same as values."""
-    out, report = console(), Report()
+    out, report = tell.console(), Report()
     most, shown, refused = job.limit or _REQUESTS, list[Any](), 0
     for new, made, part, resource in planned(job, journal, report):
         where = base_url(part.connection, part.api)
@@ -232,7 +227,7 @@ def closing_words(
         return
     if voice.quiet:
         return
-    out = console()
+    out = tell.console()
     if read:
         _say_read(out, report)
     tell.problems(out, report.causes, _all_problems(report, checked=checked))

@@ -26,6 +26,11 @@ _STYLE = {
 }
 
 
+def console() -> Console:
+    """Where tables and answers go: stdout."""
+    return Console(highlight=False, markup=False)
+
+
 def problems(console: Console, causes: Causes, where: str) -> None:
     """What is wrong, by cause, at most GROUPS of them; `where` says where the others stand.
 

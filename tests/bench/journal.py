@@ -60,7 +60,7 @@ class Cost:
     in_commits: float
 
 
-def main(rounds: int) -> None:
+def main(rounds: int = 8) -> None:
     """Send the rows again and again, now with the one journal and now with the other, and print what each costs.
 
     What else the machine does only ever adds to a time: the shortest is the truest.
