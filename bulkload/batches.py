@@ -59,6 +59,8 @@ def outgoing(part: Part, journal: Journal, run: str) -> Iterator[list[Outgoing]]
         validator = Validator(assigned, Seen())
         for frame in assigned.sheet.frames():
             numbers = frame.text.index
+            if numbers.empty:  # it only counts blank rows
+                continue
             waiting = journal.waiting(run, assigned.sheet.name, int(numbers[0]), int(numbers[-1]))
             batch = []
             for row in validator.read(frame):

@@ -114,7 +114,10 @@ def _another_table(sheet: Sheet, resource: Resource, names: Mapping[str, Column]
     """The one fault of a header that isn't this resource's at all: it stands further down, or is another table's."""
     titles = [title for title in map(clean, sheet.header) if title not in RESULT_COLUMNS]
     known = _known(titles, names)
-    if further_down := _further_down(sheet, names, known):
+    required = {column.name for column in resource.columns if column.required}
+    if len(known) == len(titles) and known >= required:
+        return None
+    if further_down := _further_down(sheet, names, len(known)):
         return further_down
     most = len(resource.columns) + _WIDER
     if len(titles) > most:
@@ -138,7 +141,7 @@ def _another_table(sheet: Sheet, resource: Resource, names: Mapping[str, Column]
 
 def _further_down(sheet: Sheet, names: Mapping[str, Column], known: int) -> Finding | None:
     """The fault of a sheet whose header stands in a later row: one with more titles, and more than one, that fit."""
-    likely = ((_known(map(clean, texts), names), number) for number, texts in sheet.top())
+    likely = ((len(_known(map(clean, texts), names)), number) for number, texts in sheet.top())
     fits, number = max(likely, key=lambda one: one[0], default=(0, 0))
     if fits < max(2, 2 * known) or (known and fits <= known):
         return None
@@ -146,9 +149,9 @@ def _further_down(sheet: Sheet, names: Mapping[str, Column], known: int) -> Find
     return _fault(sheet, None, "", f"{said}, or delete the rows above it.")
 
 
-def _known(titles: Iterable[str], names: Mapping[str, Column]) -> int:
-    """How many columns have one of these titles."""
-    return len({names[key].name for title in titles if (key := plain(title)) in names})
+def _known(titles: Iterable[str], names: Mapping[str, Column]) -> set[str]:
+    """The names of the columns that have one of these titles."""
+    return {names[key].name for title in titles if (key := plain(title)) in names}
 
 
 def _first(sheet: Sheet, faults: Sequence[Finding]) -> list[Finding]:

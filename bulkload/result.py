@@ -33,6 +33,9 @@ def write_result(job: Job, journal: Journal, run: Run, found: Recognised, report
         validator = Validator(assigned, seen.setdefault(assigned.resource.full_name, Seen()))
         for frame in assigned.sheet.frames():
             numbers = frame.text.index
+            if numbers.empty:  # it only counts blank rows
+                read.add(assigned.sheet.name, frame, ())
+                continue
             rows = journal.outcomes(run.id, assigned.sheet.name, int(numbers[0]), int(numbers[-1]))
             done = {row for row, outcome in rows.items() if outcome.status is Status.UNCHANGED}
             findings = validator.check(frame, done.intersection(numbers)).findings

@@ -201,6 +201,13 @@ def test_a_dry_run_for_programs(folder: Path, capsys: Captured) -> None:
     assert told["problems"]
 
 
+def test_a_total_at_the_end_is_told(folder: Path, capsys: Captured) -> None:
+    write_csv(folder / "called-route.csv", [*routes(2), {"accessCode": "Total", "devicetype": "2"}])
+    assert cli.run(["check", "called-route.csv"]) == 1
+    says = "This row looks like a total, not like a record. Delete it if it is one."
+    assert f"warning  called-route row 4: {says}" in capsys.readouterr().out.splitlines()
+
+
 def test_warnings_alone_are_no_reason_to_fail(folder: Path, capsys: Captured) -> None:
     write_csv(folder / "destination.csv", destinations(1) * 2)
     status, told = summary(["check", "destination.csv"], capsys)
