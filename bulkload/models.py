@@ -234,6 +234,14 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Once:
+    """A key under which the API does what a row asks for only once, and the last moment to send the row with it."""
+
+    key: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one row, as the journal and the result tell it.
 

@@ -132,13 +132,21 @@ class Scheme:
 
 
 @dataclass(frozen=True, slots=True)
+class Idempotency:
+    """The header for a key under which the API does a thing only once, and the seconds for which it knows a key."""
+
+    header: str
+    life: float
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """One call of the API. `body` is a self-contained JSON Schema, None where nothing is sent;
     `required` are the names that it asks for.
 
     `media_type` is the kind of JSON that the body is. `record_id` and `message` are OpenAPI runtime expressions, the
     first that is there counts. `responses` is the document's own, by status (`200`, `4XX`, `default`), a reference to a
-    whole response already followed.
+    whole response already followed. `idempotency` is None where the API knows no keys.
     """
 
     id: str
@@ -153,6 +161,7 @@ class Operation:
     record_id: tuple[str, ...] = ()
     message: tuple[str, ...] = ()
     idempotent: bool = False
+    idempotency: Idempotency | None = None
     media_type: str = "application/json"
 
     def placed(self, values: Mapping[str, str]) -> tuple[str, tuple[tuple[str, str], ...], dict[str, str]]:
