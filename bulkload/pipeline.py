@@ -59,7 +59,7 @@ class Import(Course):
     def _plan(self, parts: Sequence[Part], found: Recognised) -> None:
         """Check and plan every row and put it into the journal, then ask."""
         preview = self._checked(parts, found)
-        if preview.to_send and not self.confirm(preview):
+        if not self.confirm(preview):
             raise NotConfirmed("Nothing was sent.")
         self.journal.agreed(self.run.id)
 
@@ -110,8 +110,7 @@ class Resume(_Continued):
         with self._held(parts):
             read = Intake(self.job.file, found)
             self._follow(book, parts, read)
-            if to_send := self.journal.to_send(self.run.id):
-                self._agree(parts, found, to_send, read)
+            self._agree(parts, found, self.journal.to_send(self.run.id), read)
             yield from self.send_all(parts)
             self.write(found)
 

@@ -144,11 +144,13 @@ def _agreed(preview: Preview, *, asked: bool, quiet: bool) -> bool:
         )
         if count
     ]
+    asked = asked and preview.to_send > 0
     if not quiet or asked:
         for line in (*preview.read.told(tell.DETAILS), *preview.remarks):
             say(line)
         say("\n".join(f"To {where}" for where in preview.where))
-        say(f"Rows: {', '.join(parts)}. It takes about {tell.seconds(preview.seconds)} at the set rate.")
+        lasts = f" It takes about {tell.seconds(preview.seconds)} at the set rate." if preview.to_send else ""
+        say(f"Rows: {', '.join(parts)}.{lasts}")
     if not asked:
         return True
     if not sys.stdin.isatty():

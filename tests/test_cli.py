@@ -201,6 +201,15 @@ def test_a_dry_run_for_programs(folder: Path, capsys: Captured) -> None:
     assert told["problems"]
 
 
+def test_where_there_is_nothing_to_send_nobody_is_asked_and_what_was_read_is_said(
+    folder: Path, sandbox_process: Path, capsys: Captured
+) -> None:
+    write_csv(folder / "called-route.csv", [{**routes(1)[0], "deviceId": "x"}])
+    assert cli.run(["import", "called-route.csv", "-c", "aicc-sandbox"]) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert (said[0], said[-1]) == ("Read called-route.csv", "Rows: 1 with errors, which are not sent.")
+
+
 def test_a_total_at_the_end_is_told(folder: Path, capsys: Captured) -> None:
     write_csv(folder / "called-route.csv", [*routes(2), {"accessCode": "Total", "devicetype": "2"}])
     assert cli.run(["check", "called-route.csv"]) == 1
