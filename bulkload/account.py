@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from bulkload.causes import cause_of
 from bulkload.dress import STATUS_LOOKS, Look
 from bulkload.models import MASK, Finding, Outcome, Severity, Status
 from bulkload.report import Problem, Problems
@@ -32,7 +33,7 @@ class ResultSheet:
     """One sheet of the input: its headings as they stand, without the tool's own, and what each means.
 
     `columns` is as long as `headings`, None where one is no column of the resource. `resource` None: a sheet that is
-    none's. `frames` may be read once only; `facts` are lines of what was read.
+    none's. `frames` may be read once only.
     """
 
     name: str
@@ -40,7 +41,6 @@ class ResultSheet:
     columns: tuple[Column | None, ...]
     resource: Resource | None
     frames: Iterable[ResultFrame]
-    facts: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -102,7 +102,7 @@ def _by_row(findings: Iterable[Finding], secret: Container[int | None], problems
         found.setdefault(finding.row, []).append(finding)
         value = MASK if finding.column in secret and finding.value else finding.value
         problem = Problem(finding.sheet, finding.cell, finding.title, value, finding.message, finding.severity)
-        problems.add(problem, finding.cause or finding.message)
+        problems.add(problem, cause_of(finding))
     return found
 
 

@@ -60,6 +60,8 @@ def outgoing(part: Part, journal: Journal, run: str) -> Iterator[list[Outgoing]]
         planner = plan.Planner(resource, assigned.sheet.name, part.target, journal, plan.Counted())
         for frame in assigned.sheet.frames():
             numbers = frame.text.index
+            if numbers.empty:  # it only counts blank rows
+                continue
             place = (run, assigned.sheet.name, int(numbers[0]), int(numbers[-1]))
             waiting, repeatable = journal.waiting(*place), journal.repeatable(*place)
             batch = []

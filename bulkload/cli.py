@@ -161,12 +161,13 @@ def check(
 
     from bulkload import arrange, catalogue, pipeline, talk
     from bulkload.job import Job
+    from bulkload.models import Severity
     from bulkload.read import ReadOptions
 
     reading = ReadOptions(sheet, header_row, encoding, delimiter)
     job = Job(file, catalogue.apis(api, config=config), arrange.no_connection, resource, reading)
     report = pipeline.check(job, output)
-    status = 1 if any(finding.severity == "error" for finding in report.findings) else 0
+    status = 1 if report.causes.count(Severity.ERROR) else 0
     talk.closing_words(report, status, talk.Voice(as_json, quiet), checked=True)
     return status
 
@@ -230,7 +231,7 @@ def import_(
             wait_for_api=arrange.wait_for_api(wait_for_api),
         )  # fmt: skip
         if dry_run:
-            return talk.dry_run(job, opened)
+            return talk.dry_run(job, opened, talk.Voice(as_json, quiet))
         options = arrange.options(connection or (), journal, sandbox=sandbox)
         asked = not sandbox and not yes
         saying = stack.enter_context(talk.talk(opened, options, talk.Voice(as_json, quiet, verbose, log_file)))
@@ -383,7 +384,7 @@ def runs(
     Example: bulkload runs
     """
 
-    from bulkload import arrange, talk, tell
+    from bulkload import arrange, facts, talk, tell
 
     with arrange.journal(journal) as opened:
         if purge:
@@ -393,7 +394,7 @@ def runs(
             return
         found = opened.runs()
     if as_json:
-        print(json.dumps([talk.run_facts(one) for one in found], ensure_ascii=False))  # noqa: T201
+        print(json.dumps([facts.of_run(one) for one in found], ensure_ascii=False))  # noqa: T201
     else:
         tell.runs(tell.console(), found)
 

@@ -1,6 +1,6 @@
 """The words of the tool as frozen values: what a sheet holds, what is wrong with it, what was sent, what came back."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
@@ -162,8 +162,11 @@ class Sheet:
     """One sheet of a file: `header` is the text of each header cell as it stands ("" where blank).
 
     `frames()` reads the rows anew each time it is called, so that no more than one frame need be held.
-    `from_text` is true for CSV, whose cells have no types and where a result guards formulas with an apostrophe.
-    `facts` are lines of "what I read" (encoding, delimiter, hidden rows), for a person.
+    `from_text` is true for CSV, whose cells have no types and where a result guards formulas with an apostrophe;
+    `encoding` and `delimiter` (`comma`, `tab`, or the character) are those of a CSV, "" elsewhere.
+    `facts` are lines of "what I read" that no number tells (macros, links to other files), for a person.
+    `top()` gives the first rows below the header as they stand, each with its number and however wide it is, so that
+    a header further down can be found.
     """
 
     name: str
@@ -174,6 +177,9 @@ class Sheet:
     hidden_rows: int = 0
     from_text: bool = False
     facts: tuple[str, ...] = ()
+    encoding: str = ""
+    delimiter: str = ""
+    top: Callable[[], Iterator[tuple[int, Sequence[str]]]] = field(default=lambda: iter(()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count, islice
 from pathlib import Path
 from typing import BinaryIO
@@ -21,6 +21,8 @@ from bulkload.models import FRAME_ROWS, Book, Frame, Sheet, column_letter
 from bulkload.workbook import Table, TextRow, open_workbook, trimmed
 
 _CHUNK = 1 << 20
+# The rows below the header that are looked at where it doesn't fit.
+_TOP = 20
 # Characters in a field, and in a line: more than these is no table, and each is held whole in memory.
 _FIELD_LIMIT = 1_000_000
 _LINE_LIMIT = 20_000_000
@@ -170,18 +172,11 @@ def _kind(file: BinaryIO) -> str:
 def _read_workbook(source: _Source, options: ReadOptions) -> Book:
     header_row = options.header_row or 1
     workbook = open_workbook(source.name, source.opened, sheet=options.sheet, header_row=header_row)
-    sheets = tuple(_sheet(source, table, header_row, facts=_hidden_facts(table)) for table in workbook.sheets)
+    sheets = tuple(_sheet(source, table, header_row) for table in workbook.sheets)
     return Book(str(source.path), source.sha256, sheets, workbook.stamp)
 
 
-def _hidden_facts(table: Table) -> Iterator[str]:
-    if table.hidden:
-        yield "the sheet is hidden"
-    if table.hidden_rows:
-        yield f"{table.hidden_rows} hidden row{'s are' if table.hidden_rows > 1 else ' is'} included"
-
-
-def _sheet(source: _Source, table: Table, header_row: int, *, facts: Iterable[str], from_text: bool = False) -> Sheet:
+def _sheet(source: _Source, table: Table, header_row: int) -> Sheet:
     header = trimmed(table.header)
 
     def frames() -> Iterator[Frame]:
@@ -196,9 +191,13 @@ def _sheet(source: _Source, table: Table, header_row: int, *, facts: Iterable[st
         frames,
         hidden=table.hidden,
         hidden_rows=table.hidden_rows,
-        from_text=from_text,
-        facts=tuple(facts),
+        top=lambda: _top(((row.number, row.texts) for row in table.rows()), header_row),
     )
+
+
+def _top(rows: Iterable[tuple[int, list[str]]], header_row: int) -> Iterator[tuple[int, list[str]]]:
+    """The first rows below the header, where a header may stand if not in its row."""
+    return ((number, texts) for number, texts in islice(rows, header_row + _TOP) if number > header_row)
 
 
 def _data_rows(place: str, rows: Iterable[TextRow], header_row: int, width: int) -> Iterator[TextRow]:
@@ -246,11 +245,15 @@ def _read_text(source: _Source, options: ReadOptions) -> Book:
     layout = _layout(source, options, encoding)
     with closing(_records(source, layout)) as records:
         header = next((fields for number, _, fields in records if number == layout.header_row), [])
-    facts = [f"encoding {encoding}", f"delimiter {_DELIMITERS.get(layout.delimiter, layout.delimiter)}"]
-    if ctrl_z:
-        facts.append("Ctrl-Z at the end removed")
     table = Table(name, header, lambda: _text_rows(source, layout, len(header)))
-    sheet = _sheet(source, table, layout.header_row, facts=facts, from_text=True)
+    sheet = replace(
+        _sheet(source, table, layout.header_row),
+        from_text=True,
+        encoding=encoding,
+        delimiter=_DELIMITERS.get(layout.delimiter, layout.delimiter),
+        facts=("Ctrl-Z at the end removed",) if ctrl_z else (),
+        top=lambda: _top(((number, fields) for number, _, fields in _records(source, layout)), layout.header_row),
+    )
     return Book(str(source.path), source.sha256, (sheet,))
 
 

@@ -1,13 +1,13 @@
 """The sheets of a result that are about the rows: `Summary` and `Problems`."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
 
 from bulkload.dress import NEXT_STEPS, STATUS_LOOKS, Dress, Look, Page, row_height
-from bulkload.models import RESULT_STATUSES, Status
+from bulkload.models import RESULT_STATUSES, Severity, Status
 from bulkload.spool import Spool
 
 # At most so many lines of problems and causes: beyond that nobody reads them, and Excel chokes.
@@ -22,11 +22,15 @@ _CHARACTERS = 30_000_000
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What the sheet `Summary` says: `pairs` of label and text, counts by sheet and status, notes to read."""
+    """What the sheet `Summary` says: `pairs` of label and text, counts by sheet and status, notes to read.
+
+    `read` gives the lines of what was read, once all rows are written.
+    """
 
     pairs: tuple[tuple[str, str], ...] = ()
     counts: Mapping[str, Mapping[Status, int]] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    notes: Sequence[str] = ()
+    read: Callable[[], Sequence[str]] = tuple
 
 
 class Problem(NamedTuple):
@@ -42,6 +46,11 @@ class Problem(NamedTuple):
 
 PROBLEM_TITLES = ("Sheet", "Cell", "Column", "Value", "Problem", "Kind")
 _CAUSE_TITLES = ("First sheet", "First cell", "Column", "How many", "Problem", "Kind")
+_KIND_LOOKS: Mapping[str, Look] = {Severity.WARNING: Look.WARNED, Status.UNKNOWN: Look.AMBER, "": Look.CELL}
+_TO_CORRECT = (
+    "Each cell filled red has a note that says what is wrong. Correct these cells, save this file, and import it.",
+    "A cell filled yellow is worth a look; its row is sent as it is.",
+)
 
 
 class Problems:
@@ -72,13 +81,13 @@ class Problems:
         if self.count > len(self._lines):
             yield ("", "", "", "", f"... and {self.count - len(self._lines):,} more.", "")
 
-    def by_cause(self) -> Iterator[tuple[str, ...]]:
+    def by_cause(self) -> Iterator[tuple[str | int, ...]]:
         """The causes under their titles, the most frequent first, and how many problems have other causes."""
-        for key, count in self._causes.most_common():
-            first = self._first[key]
-            yield (first.sheet, first.cell, first.column, f"{count:,}", key[2], first.kind)
+        for (kind, column, cause), count in self._causes.most_common():
+            first = self._first[kind, column, cause]
+            yield (first.sheet, first.cell, column, count, cause, kind)
         if self.count > self._causes.total():
-            yield ("", "", "", f"{self.count - self._causes.total():,}", "... of other causes.", "")
+            yield ("", "", "", self.count - self._causes.total(), "... of other causes.", "")
 
 
 def _cut(text: str) -> str:
@@ -106,10 +115,12 @@ def write_problems(dress: Dress, spool: Spool, problems: Problems) -> None:
     rows.end()
 
 
-def _table(page: Page, titles: Sequence[str], rows: Iterator[tuple[str, ...]]) -> None:
+def _table(page: Page, titles: Sequence[str], rows: Iterator[tuple[str | int, ...]]) -> None:
+    """A table whose last column, the kind of each problem, shows how grave it is."""
     page.cells(titles, [Look.OPTIONAL] * len(titles))
     for row in rows:
-        page.cells(row, [Look.CELL] * len(titles))
+        look = _KIND_LOOKS.get(str(row[-1]), Look.RED)
+        page.cells(row, [*[Look.CELL] * (len(titles) - 1), look])
 
 
 def write_summary(dress: Dress, summary: Summary, read: Sequence[str]) -> None:
@@ -136,6 +147,10 @@ def write_check(dress: Dress, summary: Summary, read: Sequence[str], found: Mapp
     page.cells(["Sheet", "Rows read", "With errors", "With warnings"], [Look.OPTIONAL] * 4)
     for name, counts in found.items():
         page.cells([name, counts["rows"], counts["errors"], counts["warnings"]], [Look.CELL] * 4)
+    page.space()
+    wrong = any(counts["errors"] for counts in found.values())
+    for line in _TO_CORRECT if wrong else _TO_CORRECT[1:]:
+        page.line(line)
     _write_lines(page, "The check", summary, read)
 
 

@@ -107,7 +107,7 @@ class _Workbook:
     def fill(self, results: Sequence[ResultSheet], summary: Summary) -> None:
         names = [self._dress.sheet_name(result.name) for result in results]
         checked = [self._write_sheet(name, result) for name, result in zip(names, results, strict=True)]
-        read = [f"{result.name}: {fact}" for result in results for fact in result.facts]
+        read = list(summary.read())
         if self._dress.altered:
             read.append(f"Cells with what no workbook can hold, written out (\\x0b) or cut: {self._dress.altered:,}")
         if self._notes > _NOTES:

@@ -1,18 +1,22 @@
 """The result of a run: where it stands, what it holds when its file has changed or is gone, and that it counts."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import openpyxl
 import pytest
 
+from bulkload.batches import outgoing
 from bulkload.errors import UnusableFile
-from bulkload.job import Job, Preview, Report, Silent
+from bulkload.job import Job, Preview, Report, Silent, divide, open_file
 from bulkload.journal import Journal
 from bulkload.models import Status
 from bulkload.pipeline import Import, Resume
-from bulkload.result import result_again, result_path
+from bulkload.recognise import Recognised
+from bulkload.result import result_again, result_path, write_result
 from bulkload.sandbox import Sandbox
+from bulkload.talk import exit_status
 from samples.make import GOOD, fill
 from tests.support import APIS, Desk, connection, result_rows, statuses, write_csv
 from tests.test_pipeline import destinations, read_csv, routes
@@ -166,6 +170,25 @@ def test_of_a_file_that_is_gone_the_statuses_are_left(desk: Desk, monkeypatch: p
     ids = {row["Import ID"] for sheet in report.counts for row in result_rows(report.results[0], sheet)}
     assert ids >= {outcome.id for outcome in made if outcome.id}
     assert "Summary" in openpyxl.load_workbook(report.results[0]).sheetnames
+
+
+def test_a_frame_of_nothing_but_blank_rows_is_counted_and_sends_nothing(desk: Desk) -> None:
+    file = write_csv(desk.folder / "destination.csv", destinations(2))
+    report, _ = desk.import_(file)
+    assert report.run
+    _, found = open_file(job(desk, file))
+    (one,) = found.assigned
+    blank = replace(frame := next(one.sheet.frames()), text=frame.text.iloc[:0], blank_rows=3)
+    longer = replace(one, sheet=replace(one.sheet, frames=lambda: iter((frame, blank))))
+    again = Report()
+    with Journal(desk.journal) as journal:
+        write_result(job(desk, file), journal, report.run, Recognised((longer,)), again, Silent())
+        (part,) = divide(job(desk, file), Recognised((longer,)), journal)
+        assert list(outgoing(part, journal, report.run.id)) == [[]]
+    assert (again.rows, exit_status(again)) == (2, 0)
+    assert again.read
+    (told,) = again.read.facts()["sheets"]
+    assert (told["rows"], told["blank_rows"]) == (2, 3)
 
 
 # That it counts

@@ -212,9 +212,9 @@ def test_problems_are_grouped_by_cause_and_listed_one_by_one(tmp_path: Path) -> 
     rows = values(path, "Problems")
     assert rows[2:6] == [
         ("First sheet", "First cell", "Column", "How many", "Problem", "Kind"),
-        ("Sheet", "A2", "A", "2", "unknown FAX", "error"),
-        ("Sheet", "B2", "B", "1", "beware.", "warning"),
-        ("Sheet", "row 4", None, "1", "name taken", "rejected"),
+        ("Sheet", "A2", "A", 2, "unknown FAX", "error"),
+        ("Sheet", "B2", "B", 1, "beware.", "warning"),
+        ("Sheet", "row 4", None, 1, "name taken", "rejected"),
     ]
     assert rows[8:] == one_by_one
 

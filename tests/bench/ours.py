@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bulkload import pipeline
 from bulkload.connection import Connection
-from bulkload.job import Job
+from bulkload.job import Job, Report
 from bulkload.journal import Journal
 from bulkload.models import Outcome, Status
 from bulkload.openapi import open_api
@@ -48,7 +48,7 @@ def main(file: str, document: str, url: str, result: str, in_flight: str, dry: s
     with Journal(Path(f"{result}.journal")) as journal:
         stages.begin("opening")
         if dry:
-            for new, *_ in pipeline.dry_run(job, journal):
+            for new, *_ in pipeline.dry_run(job, journal, Report()):
                 counts[new.status] += 1
         else:
             run = pipeline.Import(job, journal, Watch(stages), lambda _: True, lambda _: None)
