@@ -90,6 +90,7 @@ class Part:
             limit=job.limit,
             stop_after=job.stop_after,
             wait_for_api=job.wait_for_api,
+            deadline=self.connection.deadline,
             renew_on=self.api.token.renew_on if self.api.token else frozenset({401}),
         )
 

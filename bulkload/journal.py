@@ -18,7 +18,7 @@ import platformdirs
 
 from bulkload.database import Database
 from bulkload.errors import BulkloadError, UsageError
-from bulkload.models import Outcome, Run, Status
+from bulkload.models import Once, Outcome, Run, Status
 from bulkload.system import lock, network_share, user_name
 
 # Step N brings a journal of version N to N + 1, the first an empty file to version 1. Steps that a release has carried
@@ -42,7 +42,14 @@ CREATE INDEX rows_by_fingerprint ON rows (target, resource, fingerprint, ordinal
     WHERE fingerprint != '' AND action != '';
 CREATE INDEX rows_by_key ON rows (target, resource, key) WHERE key != '' AND action != '';
 """,
+    """
+ALTER TABLE rows ADD COLUMN once TEXT NOT NULL DEFAULT '';
+ALTER TABLE rows ADD COLUMN once_until TEXT;
+""",
 )
+
+# A row that is about to be sent: sheet, row number and, where the API knows such keys, its idempotency key.
+Intent = tuple[str, int] | tuple[str, int, Once]
 
 # What an earlier row with this status says of a new row of the same content; the first that there is counts.
 _WEIGHT = {
@@ -93,6 +100,20 @@ class Known:
     ordinal: int
     open_fingerprint: str
     key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """A row that was sent with an idempotency key: what was to be done, the record's known ID or "", and its content.
+
+    `unsure` says that it may have been done: then it may go out again with that key alone, while that lives.
+    """
+
+    action: str
+    id: str
+    fingerprint: str
+    once: Once
+    unsure: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,10 +288,13 @@ class Journal(Database):
             return [name for (name,) in self._db.execute("SELECT DISTINCT resource FROM rows WHERE run = ?", (run,))]
 
     def to_send(self, run: str) -> dict[str, int]:
-        """How many rows of the run are not sent or failed, by action."""
-        query = "SELECT action, count(*) FROM rows WHERE run = ? AND status IN ('not sent', 'failed') GROUP BY action"
+        """How many rows of the run are not sent or failed, or unknown with a key that still lives, by action."""
+        query = (
+            "SELECT action, count(*) FROM rows WHERE run = ? AND (status IN ('not sent', 'failed')"
+            " OR (status = 'unknown' AND action != '' AND once_until > ?)) GROUP BY action"
+        )
         with self._trouble():
-            return dict(self._db.execute(query, (run,)).fetchall())
+            return dict(self._db.execute(query, (run, _stored(self._clock()))).fetchall())
 
     def give_up(self, run: str, deadline: float) -> None:
         """Call the rows unknown that were in flight when the run was cut off; nobody may be at work on it.
@@ -382,19 +406,20 @@ class Journal(Database):
             ),
         )  # fmt: skip
 
-    def write(self, run: str, intents: Sequence[tuple[str, int]], outcomes: Sequence[Outcome]) -> None:
-        """Commit in one transaction what is about to be sent, as (sheet, row), and what has come back.
+    def write(self, run: str, intents: Sequence[Intent], outcomes: Sequence[Outcome]) -> None:
+        """Commit in one transaction what is about to be sent and what has come back.
 
         Raises BulkloadError, and writes nothing, for a row that isn't there or an intent to send one that is not
-        `not sent` or `failed`: no fault of ours elsewhere shall send a row twice. An outcome without a time is of now;
-        a row that is settled later keeps the time of its try.
+        `not sent` or `failed`, nor unknown with that very key: no fault of ours elsewhere shall send a row twice. An
+        outcome without a time is of now; a row that is settled later keeps the time of its try.
         """
         now = _stored(self._clock())
         with self._transaction():
             begun = self._db.executemany(
-                "UPDATE rows SET status = 'sending', attempts = attempts + 1, sent = ?, time = NULL "
-                "WHERE run = ? AND sheet = ? AND row = ? AND status IN ('not sent', 'failed')",
-                [(now, run, sheet, row) for sheet, row in intents],
+                "UPDATE rows SET status = 'sending', attempts = attempts + 1, sent = ?1, time = NULL, once = ?2,"
+                " once_until = ?3 WHERE run = ?4 AND sheet = ?5 AND row = ?6"
+                " AND (status IN ('not sent', 'failed') OR (status = 'unknown' AND once = ?2 AND once != ''))",
+                [(now, *_once(*once), run, sheet, row) for sheet, row, *once in intents],
             ).rowcount
             ended = self._db.executemany(
                 "UPDATE rows SET status = ?, id = ?, error = ?, note = ?, http_status = ?, request_id = ?, time = ? "
@@ -438,6 +463,21 @@ class Journal(Database):
         )
         with self._trouble():
             return {row: (action, record) for row, action, record in self._db.execute(query, (run, sheet, first, last))}
+
+    def repeatable(self, run: str, sheet: str, first: int, last: int) -> dict[int, Repeat]:
+        """The sheet's rows from `first` to `last` that were sent with a key and may be sent again, by row number."""
+        query = (
+            "SELECT row, action, id, fingerprint, status, once, once_until FROM rows WHERE run = ? AND sheet = ?"
+            " AND row BETWEEN ? AND ? AND action != '' AND once != '' AND status IN ('not sent', 'failed', 'unknown')"
+        )
+        with self._trouble():
+            return {
+                row["row"]: Repeat(
+                    row["action"], row["id"], row["fingerprint"],
+                    Once(row["once"], _local(row["once_until"])), row["status"] == Status.UNKNOWN,
+                )
+                for row in self._db.execute(query, (run, sheet, first, last))
+            }  # fmt: skip
 
     def rows(self, run: str, target: str, resource: str) -> list[Known]:
         """What a run knows of its rows of one resource: what a file that is read again is matched with."""
@@ -504,6 +544,10 @@ class Journal(Database):
 def _stored(time: datetime) -> str:
     """Times stand in UTC, all of one length, so that their order as text is their order in time."""
     return time.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _once(once: Once | None = None) -> tuple[str, str | None]:
+    return (once.key, _stored(once.until)) if once else ("", None)
 
 
 def _local(time: str) -> datetime:

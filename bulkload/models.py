@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-import pandas as pd
+if TYPE_CHECKING:  # `bulkload resources` is not to wait for pandas
+    import numpy as np
+    import numpy.typing as npt
+    import pandas as pd
 
 # Rows per frame: bounds memory whatever the size of the file.
 FRAME_ROWS = 50_000
@@ -149,9 +150,9 @@ class Frame:
     `blank_rows` counts the blank rows left out since the last frame, `hidden_rows` those of this one that are hidden.
     """
 
-    text: pd.DataFrame
+    text: "pd.DataFrame"
     spoilt: tuple[Spoilt, ...] = ()
-    kinds: Mapping[int, npt.NDArray[np.uint8]] = field(default_factory=dict)
+    kinds: Mapping[int, "npt.NDArray[np.uint8]"] = field(default_factory=dict)
     blank_rows: int = 0
     hidden_rows: int = 0
 
@@ -224,6 +225,14 @@ class Request:
     headers: Mapping[str, str]
     body: Mapping[str, Any] | None
     secrets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """A key under which the API does what a row asks for only once, and the last moment to send the row with it."""
+
+    key: str
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)

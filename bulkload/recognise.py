@@ -10,8 +10,7 @@ from rapidfuzz import process
 from bulkload import stamp as stamps
 from bulkload.errors import UnusableFile, UsageError
 from bulkload.models import RESULT_COLUMNS, Book, Finding, Sheet, column_letter
-from bulkload.resource import Api, Column, Parameter, Resource
-from bulkload.schema import DTYPES
+from bulkload.resource import TYPES, Api, Column, Parameter, Resource
 
 # Sheets that the tool itself writes beside the data.
 OWN_SHEETS = frozenset({"About", "Summary", "Problems"})
@@ -139,7 +138,7 @@ def _path_column(parameter: Parameter) -> Column:
         title=parameter.schema.get("title") or parameter.name,
         place="path",
         pointer=f"/{parameter.name}",
-        type=kind if kind in DTYPES else "string",
+        type=kind if kind in TYPES else "string",
         schema=parameter.schema,
         required=True,
         description=parameter.description,

@@ -1,6 +1,7 @@
 """Requests → Outcomes: the intent in the journal first, then the request, then the outcome in the journal.
 
-A row whose answer was lost is never sent again here. Retries happen only where the API provably did nothing.
+A row whose answer was lost is never sent again, unless the API knows idempotency keys: then with the same key, while
+that lives. All other retries happen only where the API provably did nothing.
 """
 
 import asyncio
@@ -8,14 +9,16 @@ import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
+from uuid import uuid4
 
 from bulkload.answer import Meaning, Verdict, judge
 from bulkload.auth import Signed
 from bulkload.errors import DiskError, SettingsError, SignInError, UnusableFile
 from bulkload.journal import Journal
-from bulkload.models import Outcome, Reply, Request, Status
+from bulkload.models import Once, Outcome, Reply, Request, Status
 from bulkload.pace import PATIENCE, REAL, Clock, Pace
 from bulkload.recorder import Recorder
 from bulkload.redact import redact
@@ -31,17 +34,24 @@ LAST_CHANCE = 30.0
 _LONGEST_MESSAGE = 500
 # A shorter secret may stand in an ID by chance, and the ID must stay what it is.
 _SHORTEST_SECRET_IN_ID = 8
+_JSON = json.JSONEncoder(ensure_ascii=False)
 # What keeps further rows from being sent, but says nothing against those that were.
 _REASONS = (SignInError, SettingsError, UnusableFile)
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A row to send. `record` is the ID of the record that it updates, "" where it makes a new one."""
+    """A row to send. `record` is the ID of the record that it updates, "" where it makes a new one.
+
+    `once` is the idempotency key that it was sent with before, if it was. An `unsure` row may have been done: it goes
+    out with that key or not at all.
+    """
 
     request: Request
     operation: Operation
     record: str = ""
+    once: Once | None = None
+    unsure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +59,8 @@ class Limits:
     """How fast: requests per time, and how many at once. `limit` rows are sent at most; None: all.
 
     `stop_after` rejected rows stop the run; 0: never. `wait_for_api` are the seconds that an API may be down before the
-    run stops. `renew_on` are the statuses that may mean an old token.
+    run stops. `renew_on` are the statuses that may mean an old token. `deadline` is how long a request may
+    take, in seconds.
     """
 
     rate: Rate
@@ -58,16 +69,25 @@ class Limits:
     stop_after: int = 0
     renew_on: frozenset[int] = frozenset({401})
     wait_for_api: float = 600.0
+    deadline: float = 60.0
 
 
 @dataclass(slots=True)
 class _Row:
-    """A row on its way: how often it was sent, how many tries failed, how often its token was refused in a row."""
+    """A row on its way: how often it was sent, how many tries failed, how often its token was refused in a row.
+
+    `once` is its idempotency key and `dies` when that may no longer be used, in seconds of the monotonic clock.
+    `unsure` says that a try may have been done; `left` is what the journal says of it meanwhile.
+    """
 
     outgoing: Outgoing
     attempts: int = 0
     failures: int = 0
     refusals: int = 0
+    once: Once | None = None
+    dies: float = 0.0
+    unsure: bool = False
+    left: Outcome | None = None
 
 
 class Sender:
@@ -161,7 +181,7 @@ class Sender:
             self._taken += 1
             try:
                 outgoing = await feed.next()
-                if outgoing is None or not await self._send_row(_Row(outgoing), wire, signer, tell):
+                if outgoing is None or not await self._send_row(self._begun(outgoing), wire, signer, tell):
                     return
             except Exception as trouble:
                 # The other workers bring their rows to an end and find the run stopped.
@@ -179,10 +199,13 @@ class Sender:
     async def _send_row(self, row: _Row, wire: Carrier, signer: Signer, tell: Callable[[Outcome], None]) -> bool:
         """Send one row until there is an outcome to tell; False if the run stopped before the row went out."""
         request, operation = row.outgoing.request, row.outgoing.operation
-        body = None if request.body is None else json.dumps(request.body, ensure_ascii=False).encode()
-        verdict = Verdict(Meaning.NOT_PROCESSED)
+        body = None if request.body is None else _JSON.encode(request.body).encode()
+        verdict = Verdict(Meaning.UNKNOWN, message=_SENT_BEFORE) if row.unsure else Verdict(Meaning.NOT_PROCESSED)
         while signed := await self._pace.turn(partial(signer.sign, operation), retry=row.failures > 0):
-            await self._recorder.intend(request)
+            key = self._key(row)
+            if row.unsure and not key:
+                break
+            await self._recorder.intend(request, row.once)
             if self._pace.shut:
                 # While the intent was written, somebody learned that nothing may go out: not a byte has.
                 await self._put_back(row, verdict)
@@ -192,17 +215,44 @@ class Sender:
                 request.method,
                 request.path,
                 query=[*request.query, *signed.query],
-                headers={**request.headers, **signed.headers},
+                headers={**request.headers, **key, **signed.headers},
                 body=body,
             )
             verdict = self._judge(row.outgoing, reply, signer)
             self._pace.hear(verdict)
             if not await self._once_more(row, verdict, signed, signer):
-                outcome = self._outcome(row, verdict, _STATUS[verdict.meaning])
+                outcome = self._outcome(row, verdict, _status(row, verdict, _STATUS[verdict.meaning]))
                 self._recorder.record_soon(outcome, tell)
                 self._watch(verdict, outcome, request.action)
                 return True
-        return False
+        if row.left:
+            tell(row.left)
+        return not self.stopped
+
+    def _begun(self, outgoing: Outgoing) -> _Row:
+        """A row at its beginning; a key that it was sent with before lives no longer than a new one would."""
+        row = _Row(outgoing, once=outgoing.once, unsure=outgoing.unsure)
+        if row.once and (idempotency := outgoing.operation.idempotency):
+            left = min((row.once.until - self._clock.now()).total_seconds(), idempotency.life - self._limits.deadline)
+            row.dies = self._clock.monotonic() + left
+        return row
+
+    def _key(self, row: _Row) -> dict[str, str]:
+        """The header with the row's idempotency key: a new one where the old is dead and nothing was done with it.
+
+        Empty where the API knows none, or where the row is unsure and its key dead. The last moment to send with a key
+        is so early that the API still knows it when the request arrives.
+        """
+        idempotency = row.outgoing.operation.idempotency
+        if idempotency is None:
+            return {}
+        if row.once is None or self._clock.monotonic() >= row.dies:
+            if row.unsure:
+                return {}
+            life = idempotency.life - self._limits.deadline
+            row.once = Once(uuid4().hex, self._clock.now() + timedelta(seconds=life))
+            row.dies = self._clock.monotonic() + life
+        return {idempotency.header: row.once.key}
 
     def _judge(self, outgoing: Outgoing, reply: Reply, signer: Signer) -> Verdict:
         """What the reply means, in words that are fit to be written and shown."""
@@ -210,12 +260,14 @@ class Sender:
         verdict = judge(outgoing.operation, reply, self._limits.renew_on, self._clock.now)
         secrets = signer.secrets().union(request.secrets)
         in_id = {secret for secret in secrets if len(secret) >= _SHORTEST_SECRET_IN_ID or secret == verdict.id}
-        verdict = replace(
-            verdict,
-            id=redact(verdict.id, in_id),
-            message=_shown(verdict.message, secrets),
-            note=_shown(verdict.note, secrets),
-            request_id=_shown(verdict.request_id, secrets),
+        verdict = Verdict(
+            verdict.meaning,
+            verdict.status,
+            redact(verdict.id, in_id),
+            _shown(verdict.message, secrets),
+            _shown(verdict.note, secrets),
+            verdict.wait,
+            _shown(verdict.request_id, secrets),
         )
         if log.isEnabledFor(logging.DEBUG):
             path = redact(request.path, secrets)
@@ -234,7 +286,10 @@ class Sender:
             await self._put_back(row, verdict)
             return bool(self.stopped) or await signer.renew(signed.generation)
         row.refusals = 0
-        if verdict.meaning is not Meaning.NOT_PROCESSED:
+        row.unsure = row.unsure or (verdict.meaning is Meaning.UNKNOWN and row.once is not None)
+        # With its key a row whose answer was lost may go again; what was accepted is under way already.
+        repeats = verdict.meaning is Meaning.UNKNOWN and row.once is not None and verdict.status != 202
+        if verdict.meaning is not Meaning.NOT_PROCESSED and not repeats:
             if verdict.meaning in (Meaning.DONE, Meaning.REFUSED):
                 self._worked = max(self._worked, signed.generation)
             return False
@@ -249,8 +304,10 @@ class Sender:
         return True
 
     async def _put_back(self, row: _Row, verdict: Verdict) -> None:
-        """The API did nothing with this try: the journal must not call the row in flight while it waits."""
-        await self._recorder.record(self._outcome(row, verdict, Status.NOT_SENT))
+        """Nothing is under way: the journal must not call the row in flight while it waits."""
+        outcome = self._outcome(row, verdict, _status(row, verdict, Status.NOT_SENT))
+        await self._recorder.record(outcome)
+        row.left = outcome if row.unsure else None
 
     def _outcome(self, row: _Row, verdict: Verdict, status: Status) -> Outcome:
         request, record = row.outgoing.request, row.outgoing.record
@@ -309,12 +366,22 @@ _STATUS = {
 }
 
 
+_SENT_BEFORE = "Sent before, and no usable answer came"
+
+
+def _status(row: _Row, verdict: Verdict, status: Status) -> Status:
+    """The status that a verdict gives, unless an earlier try may have been done: then only «done» says anything."""
+    return Status.UNKNOWN if row.unsure and verdict.meaning is not Meaning.DONE else status
+
+
 def _shown(text: str, secrets: frozenset[str]) -> str:
     """A text on one line of bearable length. Secrets go first: half a secret would not be found."""
     if not text:
         return ""
     text = redact(text, secrets)
-    text = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() else " " for char in text)
+    text = " ".join(text.split())
     return text if len(text) <= _LONGEST_MESSAGE else text[: _LONGEST_MESSAGE - 1] + "…"
 
 
@@ -327,7 +394,10 @@ class _Feed:
         self._lock = asyncio.Lock()
 
     async def next(self) -> Outgoing | None:
+        if (row := next(self._rows, None)) is not None:
+            return row
         async with self._lock:
+            # Whoever had the lock before may have read on.
             while (row := next(self._rows, None)) is None:
                 batch = await aside(lambda: next(self._batches, None))
                 if batch is None:

@@ -34,11 +34,6 @@ def say(line: str) -> None:
     Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(line)
 
 
-def console() -> Console:
-    """Where tables and answers go: stdout."""
-    return Console(highlight=False, markup=False)
-
-
 @dataclass(frozen=True, slots=True)
 class Voice:
     """How loud a command is. `log_file` is None for a file of its own beside the journal."""
@@ -163,7 +158,7 @@ def _agreed(preview: Preview, *, asked: bool, quiet: bool) -> bool:
 
 def dry_run(job: Job, journal: Journal) -> int:
     """Show the requests of the first rows, and count the rest."""
-    out = console()
+    out = tell.console()
     most, counts = job.limit or _REQUESTS, Counter[Status]()
     for new, made, part, resource in planned(job, journal):
         counts[new.status] += 1
@@ -211,7 +206,7 @@ def closing_words(
         return
     if voice.quiet:
         return
-    out = console()
+    out = tell.console()
     for line in (*report.remarks, *report.facts):
         out.print(line, soft_wrap=True)
     tell.problems(out, report.findings, _all_problems(report, checked=checked))

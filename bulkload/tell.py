@@ -25,6 +25,11 @@ _STYLE = {
 }
 
 
+def console() -> Console:
+    """Where tables and answers go: stdout."""
+    return Console(highlight=False, markup=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Cause:
     """Findings of one cause: how many rows have it, and the first of them."""

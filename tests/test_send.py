@@ -22,7 +22,7 @@ import pytest
 
 from bulkload.auth import Signed, SignIn
 from bulkload.errors import BulkloadError, DiskError, SettingsError, SignInError, UnusableFile
-from bulkload.journal import Journal, NewRow
+from bulkload.journal import Intent, Journal, NewRow
 from bulkload.models import MASK, Answer, HeadOnly, Lost, NotSent, Outcome, Reply, Request, Status
 from bulkload.openapi import open_api
 from bulkload.resource import Api, Operation, Rate
@@ -307,8 +307,8 @@ def test_an_api_that_is_down_from_the_start(tmp_path: Path) -> None:
     """At once it is said; after 10 minutes the run stops, and rows that only waited are not sent."""
     sent = send(tmp_path, lambda row, _: REFUSED)
     assert sent.counts == {FAILED: 4, NOT_SENT: 96}
-    # Three were in flight when the 20th failed.
-    assert len(sent.went) == 20 + 3 + 19
+    # Two more had gone out together with the 20th.
+    assert len(sent.went) == 20 + 2 + 19
     assert sent.told == ["The API is down: Connection refused. One row is tried every 30 s until 2025-03-01 12:10:10."]
     assert sent.stopped == "The API was down for 10 minutes: Connection refused. Go on once it is up again."
     # Before that, its share of retries was spent for 10 s.
@@ -406,7 +406,8 @@ def test_sign_in_that_fails_before_any_row_is_raised(tmp_path: Path) -> None:
 
 
 def test_sign_in_that_fails_later_stops_the_run(tmp_path: Path) -> None:
-    sent = send(tmp_path, lambda row, _: made(row), keys=Keys(refuse=51))
+    limits = replace(FAST, rate=Rate(50, 1.0))
+    sent = send(tmp_path, lambda row, _: made(row), limits=limits, keys=Keys(refuse=51))
     assert (sent.counts, sent.stopped) == ({CREATED: 50, NOT_SENT: 50}, "Wrong password.")
 
 
@@ -463,7 +464,7 @@ class FullDisk(Journal):
 
     writes = 0
 
-    def write(self, run: str, intents: Sequence[tuple[str, int]], outcomes: Sequence[Outcome]) -> None:
+    def write(self, run: str, intents: Sequence[Intent], outcomes: Sequence[Outcome]) -> None:
         self.writes += 1
         if self.writes > 10:
             raise DiskError("The disk is full.")
@@ -473,7 +474,7 @@ class FullDisk(Journal):
 class NoOutcome(Journal):
     """Its disk takes intents, and no outcome."""
 
-    def write(self, run: str, intents: Sequence[tuple[str, int]], outcomes: Sequence[Outcome]) -> None:
+    def write(self, run: str, intents: Sequence[Intent], outcomes: Sequence[Outcome]) -> None:
         if outcomes:
             raise DiskError("The disk is full.")
         super().write(run, intents, outcomes)
@@ -535,10 +536,17 @@ def test_a_fault_of_ours_lets_the_rows_in_flight_end_and_is_raised(tmp_path: Pat
         yield [outgoing(row) for row in range(1, 11)]
         raise RuntimeError("a bug")
 
+    went: list[int] = []
+
+    def answer(row: int, tries: int) -> Reply:
+        went.append(row)
+        return made(row)
+
     with pytest.raises(RuntimeError, match="a bug"):
-        send(tmp_path, lambda row, _: made(row), batches=batches(), latency=5.0)
+        send(tmp_path, answer, batches=batches(), latency=5.0)
+    assert len(went) >= 8
     with Journal(tmp_path / "journal.sqlite") as journal:
-        assert journal.counts(journal.run().id) == {CREATED: 10, NOT_SENT: 90}
+        assert journal.counts(journal.run().id) == {CREATED: len(went), NOT_SENT: 100 - len(went)}
 
 
 # Stopping
@@ -592,7 +600,7 @@ class Stopping(Journal):
 
     sender: Sender
 
-    def write(self, run: str, intents: Sequence[tuple[str, int]], outcomes: Sequence[Outcome]) -> None:
+    def write(self, run: str, intents: Sequence[Intent], outcomes: Sequence[Outcome]) -> None:
         super().write(run, intents, outcomes)
         if intents:
             Stopping.sender.stop(INTERRUPTED)
