@@ -65,7 +65,7 @@ _STATUS = {0: ACCEPT | TELL, 1: INVALID, 2: REFUSE}
 _LINES = 5
 _NEXT_STEP = re.compile(
     r"\b(save|open|rename|export|type|correct|format|unpack|name|delete|fill|give|clear|take|put|write|fetch|add|say|"
-    r"split|remove|begin|shorten|look|unmerge|quotes|written twice)\b|--",
+    r"split|remove|begin|shorten|look|unmerge|copy|move|needs|quotes|written twice)\b|--",
     re.IGNORECASE,
 )
 
