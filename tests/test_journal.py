@@ -604,6 +604,15 @@ def test_an_unknown_row_can_be_sent_with_the_key_that_it_had_and_with_no_other(p
         assert journal.to_send(run) == {"create": 1}
 
 
+def test_unknown_rows_are_settled_in_the_run_that_sent_them(journal: Journal) -> None:
+    first = begun(journal, new(2), new(3))
+    sent(journal, first, 2, Status.UNKNOWN)
+    second = begun(journal, new(2, Status.UNKNOWN), new(4))
+    assert (journal.unknown_in(first), journal.unknown_in(second)) == ([first], [first])
+    sent(journal, second, 4, Status.UNKNOWN)
+    assert journal.unknown_in(second) == sorted([first, second])
+
+
 def test_a_row_that_failed_is_still_to_be_sent(journal: Journal) -> None:
     run = begun(journal, new(2))
     sent(journal, run, 2, Status.FAILED)

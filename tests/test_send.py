@@ -765,6 +765,11 @@ def test_no_secret_gets_into_outcome_or_log(tmp_path: Path, caplog: pytest.LogCa
     assert "Things row 1: POST /things/1: refused (422, xxx" in caplog.text
 
 
+def test_the_apis_words_stand_on_one_line(tmp_path: Path) -> None:
+    sent = send(tmp_path, lambda row, _: said(422, "Name:\n\t taken\u0007\u2028 already"), rows=1)
+    assert sent.stored[1].error == "Name: taken already"
+
+
 def test_an_id_is_not_spoilt_by_a_short_secret_that_it_happens_to_hold(tmp_path: Path) -> None:
     """A PIN of four digits stands in one of some hundred IDs."""
     ids = {1: "5123499", 2: "1234", 3: "x-password-1"}
