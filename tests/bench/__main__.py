@@ -1,13 +1,14 @@
 """What things cost, as ratios against a baseline in the same run: figures to read, never a test.
 
 python -m tests.bench journal
+python -m tests.bench transport
 """
 
 import argparse
 
-from tests.bench import journal
+from tests.bench import journal, transport
 
-BENCHES = {"journal": journal.main}
+BENCHES = {"journal": journal.main, "transport": transport.main}
 
 
 def main() -> None:
