@@ -116,8 +116,9 @@ class Transport:
         return URL(text, encoded=True)
 
     async def _free_line(self) -> Line:
+        patience = self._wire.connect_timeout if self._slots.locked() else None
         try:
-            async with asyncio.timeout(self._wire.connect_timeout):
+            async with asyncio.timeout(patience):
                 await self._slots.acquire()
         except TimeoutError:
             raise Trouble(f"no free connection within {self._wire.connect_timeout:g} s") from None

@@ -9,7 +9,7 @@ from pathlib import Path
 from bulkload import cli, pipeline
 from bulkload.connection import Connection
 from bulkload.errors import BulkloadError
-from bulkload.job import Job
+from bulkload.job import Job, Report
 from bulkload.journal import Journal
 from bulkload.openapi import open_api
 from bulkload.read import ReadOptions
@@ -86,7 +86,7 @@ class Door:
         job = Job(file, {api.name: api}, lambda _: here, "things", ReadOptions(sheet=sheet or None))
         with Journal(self.folder / "journal.sqlite") as journal:
             try:
-                planned = [(new.row, made) for new, made, _, _ in pipeline.dry_run(job, journal)]
+                planned = [(new.row, made) for new, made, _, _ in pipeline.dry_run(job, journal, Report())]
             except BulkloadError:
                 return {}
         bodies = {row: made.body or {} for row, made in planned if made}
