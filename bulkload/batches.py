@@ -11,7 +11,7 @@ from bulkload.job import Job, Part, refuse_empty
 from bulkload.journal import Journal, Known, NewRow
 from bulkload.models import CREATE, UPDATE, Claim, Frame, Severity, Status
 from bulkload.recognise import Assigned
-from bulkload.send import Outgoing
+from bulkload.underway import Outgoing
 from bulkload.validate import Checked, Seen, Validator, claims
 
 

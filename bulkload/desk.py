@@ -19,6 +19,7 @@ class Desk:
     def __init__(self, name: str) -> None:
         self._name = name
         self._thread: threading.Thread | None = None
+        self._unheard = 0
         self._handed: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._ends: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
 
@@ -29,6 +30,7 @@ class Desk:
             self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
             self._thread.start()
         self._thread.name = self._name
+        self._unheard += 1
         self._handed.put(partial(self._do, call, ended, loop))
 
     def close(self) -> None:
@@ -61,6 +63,8 @@ class Desk:
 
     def _hear(self) -> None:
         while not self._ends.empty():
-            if self._thread is not None:
+            ended = self._ends.get_nowait()
+            self._unheard -= 1
+            if self._thread is not None and not self._unheard:
                 self._thread.name = self._name + self.IDLE
-            self._ends.get_nowait()()
+            ended()

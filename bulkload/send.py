@@ -10,20 +10,18 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
-from uuid import uuid4
 
 from bulkload.answer import Meaning, Verdict, judge
 from bulkload.auth import Signed
 from bulkload.errors import DiskError, SettingsError, SignInError, UnusableFile
 from bulkload.journal import Journal
-from bulkload.models import Once, Outcome, Reply, Request, Status
+from bulkload.models import Outcome, Reply, Status
 from bulkload.pace import PATIENCE, REAL, Clock, Pace
 from bulkload.recorder import Recorder
 from bulkload.redact import redact
-from bulkload.resource import Operation, Rate
-from bulkload.threads import aside
+from bulkload.resource import Rate
+from bulkload.underway import SENT_BEFORE, Feed, Outgoing, Row
 from bulkload.wire import Carrier, Signer
 
 log = logging.getLogger(__name__)
@@ -37,21 +35,6 @@ _SHORTEST_SECRET_IN_ID = 8
 _JSON = json.JSONEncoder(ensure_ascii=False)
 # What keeps further rows from being sent, but says nothing against those that were.
 _REASONS = (SignInError, SettingsError, UnusableFile)
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A row to send. `record` is the ID of the record that it updates, "" where it makes a new one.
-
-    `once` is the idempotency key that it was sent with before, if it was. An `unsure` row may have been done: it goes
-    out with that key or not at all.
-    """
-
-    request: Request
-    operation: Operation
-    record: str = ""
-    once: Once | None = None
-    unsure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,24 +53,6 @@ class Limits:
     renew_on: frozenset[int] = frozenset({401})
     wait_for_api: float = 600.0
     deadline: float = 60.0
-
-
-@dataclass(slots=True)
-class _Row:
-    """A row on its way: how often it was sent, how many tries failed, how often its token was refused in a row.
-
-    `once` is its idempotency key and `dies` when that may no longer be used, in seconds of the monotonic clock.
-    `unsure` says that a try may have been done; `left` is what the journal says of it meanwhile.
-    """
-
-    outgoing: Outgoing
-    attempts: int = 0
-    failures: int = 0
-    refusals: int = 0
-    once: Once | None = None
-    dies: float = 0.0
-    unsure: bool = False
-    left: Outcome | None = None
 
 
 class Sender:
@@ -142,7 +107,7 @@ class Sender:
         very first rows from being sent: SignInError, SettingsError, UnusableFile. Later it is a reason to stop.
         """
         self._loop = asyncio.get_running_loop()
-        feed = _Feed(batches)
+        feed = Feed(batches)
         self._sending = asyncio.gather(*(self._work(feed, wire, signer, tell) for _ in range(self._limits.concurrency)))
         patience = asyncio.create_task(self._lose_patience())
         try:
@@ -176,12 +141,15 @@ class Sender:
         await self._clock.sleep(LAST_CHANCE)
         self._abandon()
 
-    async def _work(self, feed: "_Feed", wire: Carrier, signer: Signer, tell: Callable[[Outcome], None]) -> None:
+    async def _work(self, feed: "Feed", wire: Carrier, signer: Signer, tell: Callable[[Outcome], None]) -> None:
         while not self.stopped and (self._limits.limit is None or self._taken < self._limits.limit):
             self._taken += 1
             try:
                 outgoing = await feed.next()
-                if outgoing is None or not await self._send_row(self._begun(outgoing), wire, signer, tell):
+                if outgoing is None:
+                    return
+                row = Row.begun(outgoing, self._clock, self._limits.deadline)
+                if not await self._send_row(row, wire, signer, tell):
                     return
             except Exception as trouble:
                 # The other workers bring their rows to an end and find the run stopped.
@@ -196,13 +164,13 @@ class Sender:
 
     # One row
 
-    async def _send_row(self, row: _Row, wire: Carrier, signer: Signer, tell: Callable[[Outcome], None]) -> bool:
+    async def _send_row(self, row: Row, wire: Carrier, signer: Signer, tell: Callable[[Outcome], None]) -> bool:
         """Send one row until there is an outcome to tell; False if the run stopped before the row went out."""
         request, operation = row.outgoing.request, row.outgoing.operation
         body = None if request.body is None else _JSON.encode(request.body).encode()
-        verdict = Verdict(Meaning.UNKNOWN, message=_SENT_BEFORE) if row.unsure else Verdict(Meaning.NOT_PROCESSED)
+        verdict = Verdict(Meaning.UNKNOWN, message=SENT_BEFORE) if row.unsure else Verdict(Meaning.NOT_PROCESSED)
         while signed := await self._pace.turn(partial(signer.sign, operation), retry=row.failures > 0):
-            key = self._key(row)
+            key = row.key_header(self._clock)
             if row.unsure and not key:
                 break
             await self._recorder.intend(request, row.once)
@@ -221,38 +189,13 @@ class Sender:
             verdict = self._judge(row.outgoing, reply, signer)
             self._pace.hear(verdict)
             if not await self._once_more(row, verdict, signed, signer):
-                outcome = self._outcome(row, verdict, _status(row, verdict, _STATUS[verdict.meaning]))
+                outcome = self._outcome(row, verdict, row.status(verdict, _STATUS[verdict.meaning]))
                 self._recorder.record_soon(outcome, tell)
                 self._watch(verdict, outcome, request.action)
                 return True
         if row.left:
             tell(row.left)
         return not self.stopped
-
-    def _begun(self, outgoing: Outgoing) -> _Row:
-        """A row at its beginning; a key that it was sent with before lives no longer than a new one would."""
-        row = _Row(outgoing, once=outgoing.once, unsure=outgoing.unsure)
-        if row.once and (idempotency := outgoing.operation.idempotency):
-            left = min((row.once.until - self._clock.now()).total_seconds(), idempotency.life - self._limits.deadline)
-            row.dies = self._clock.monotonic() + left
-        return row
-
-    def _key(self, row: _Row) -> dict[str, str]:
-        """The header with the row's idempotency key: a new one where the old is dead and nothing was done with it.
-
-        Empty where the API knows none, or where the row is unsure and its key dead. The last moment to send with a key
-        is so early that the API still knows it when the request arrives.
-        """
-        idempotency = row.outgoing.operation.idempotency
-        if idempotency is None:
-            return {}
-        if row.once is None or self._clock.monotonic() >= row.dies:
-            if row.unsure:
-                return {}
-            life = idempotency.life - self._limits.deadline
-            row.once = Once(uuid4().hex, self._clock.now() + timedelta(seconds=life))
-            row.dies = self._clock.monotonic() + life
-        return {idempotency.header: row.once.key}
 
     def _judge(self, outgoing: Outgoing, reply: Reply, signer: Signer) -> Verdict:
         """What the reply means, in words that are fit to be written and shown."""
@@ -275,7 +218,7 @@ class Sender:
             log.debug("%s row %d: %s %s: %s", request.sheet, request.row, request.method, path, said)
         return verdict
 
-    async def _once_more(self, row: _Row, verdict: Verdict, signed: Signed, signer: Signer) -> bool:
+    async def _once_more(self, row: Row, verdict: Verdict, signed: Signed, signer: Signer) -> bool:
         """Whether the row is to be sent again; then what must come before that has been done."""
         if verdict.meaning is Meaning.CREDENTIALS:
             row.refusals += 1
@@ -303,13 +246,13 @@ class Sender:
             await self._pace.back_off(row.failures)
         return True
 
-    async def _put_back(self, row: _Row, verdict: Verdict) -> None:
+    async def _put_back(self, row: Row, verdict: Verdict) -> None:
         """Nothing is under way: the journal must not call the row in flight while it waits."""
-        outcome = self._outcome(row, verdict, _status(row, verdict, Status.NOT_SENT))
+        outcome = self._outcome(row, verdict, row.status(verdict, Status.NOT_SENT))
         await self._recorder.record(outcome)
         row.left = outcome if row.unsure else None
 
-    def _outcome(self, row: _Row, verdict: Verdict, status: Status) -> Outcome:
+    def _outcome(self, row: Row, verdict: Verdict, status: Status) -> Outcome:
         request, record = row.outgoing.request, row.outgoing.record
         update = request.action == "update"
         error = verdict.message
@@ -366,14 +309,6 @@ _STATUS = {
 }
 
 
-_SENT_BEFORE = "Sent before, and no usable answer came"
-
-
-def _status(row: _Row, verdict: Verdict, status: Status) -> Status:
-    """The status that a verdict gives, unless an earlier try may have been done: then only «done» says anything."""
-    return Status.UNKNOWN if row.unsure and verdict.meaning is not Meaning.DONE else status
-
-
 def _shown(text: str, secrets: frozenset[str]) -> str:
     """A text on one line of bearable length. Secrets go first: half a secret would not be found."""
     if not text:
@@ -383,24 +318,3 @@ def _shown(text: str, secrets: frozenset[str]) -> str:
         text = "".join(char if char.isprintable() else " " for char in text)
     text = " ".join(text.split())
     return text if len(text) <= _LONGEST_MESSAGE else text[: _LONGEST_MESSAGE - 1] + "…"
-
-
-class _Feed:
-    """Hands out the rows of batches one by one to many workers; the next batch is read in a thread."""
-
-    def __init__(self, batches: Iterator[Sequence[Outgoing]]) -> None:
-        self._batches = batches
-        self._rows: Iterator[Outgoing] = iter(())
-        self._lock = asyncio.Lock()
-
-    async def next(self) -> Outgoing | None:
-        if (row := next(self._rows, None)) is not None:
-            return row
-        async with self._lock:
-            # Whoever had the lock before may have read on.
-            while (row := next(self._rows, None)) is None:
-                batch = await aside(lambda: next(self._batches, None))
-                if batch is None:
-                    return None
-                self._rows = iter(batch)
-            return row
