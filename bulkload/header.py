@@ -140,10 +140,10 @@ def _another_table(sheet: Sheet, resource: Resource, names: Mapping[str, Column]
 
 
 def _further_down(sheet: Sheet, names: Mapping[str, Column], known: int) -> Finding | None:
-    """The fault of a sheet whose header stands in a later row: one with more titles, and more than one, that fit."""
+    """The fault of a sheet whose header stands in a later row: one of whose titles at least twice as many fit."""
     likely = ((len(_known(map(clean, texts), names)), number) for number, texts in sheet.top())
     fits, number = max(likely, key=lambda one: one[0], default=(0, 0))
-    if fits < max(2, 2 * known) or (known and fits <= known):
+    if fits < max(2, 2 * known):
         return None
     said = f"This row is not the header: row {number} looks like it. Take --header-row {number}"
     return _fault(sheet, None, "", f"{said}, or delete the rows above it.")

@@ -16,6 +16,8 @@ from bulkload.resource import Api, Column, Resource
 # Of a long list the first so many are told, and of what was read of a sheet.
 GROUPS = 20
 DETAILS = 6
+# Of a value so many characters are shown beside its cell.
+_VALUE = 40
 _STYLE = {
     Status.CREATED: "green",
     Status.UPDATED: "green",
@@ -56,8 +58,17 @@ def _said(cause: Cause) -> tuple[Text, str]:
     if cause.rows == 1:
         return Text.assemble((first.place, "bold"), f": {first.message}"), ""
     title = (f"{first.title}: ", "bold") if first.title else ""
-    places = f"{first.sheet}!{', '.join(cause.places)}" if first.column else f"{first.sheet} {', '.join(cause.places)}"
+    cell, *others = cause.places
+    # Where the cause is that of all values, the first of them shows what is meant.
+    value = f" ({_quoted(first.value)})" if first.value and cause.text not in first.message else ""
+    places = ", ".join([f"{first.sheet}{'!' if first.column else ' '}{cell}{value}", *others])
     return Text.assemble(title, cause.text), f"{rows_in_words(cause.rows)}, first {places}"
+
+
+def _quoted(value: str) -> str:
+    """A value in quotes, short and on one line."""
+    line = " ".join(value.split())
+    return f'"{line}"' if len(line) <= _VALUE else f'"{line[:_VALUE]}…"'
 
 
 def _hanging(console: Console, text: Text, margin: int) -> None:
