@@ -1,13 +1,14 @@
 """What things cost, as ratios against a baseline in the same run: figures to read, never a test.
 
 python -m tests.bench journal
+python -m tests.bench texts
 """
 
 import argparse
 
-from tests.bench import journal
+from tests.bench import journal, texts
 
-BENCHES = {"journal": journal.main}
+BENCHES = {"journal": journal.main, "texts": texts.main}
 
 
 def main() -> None:
