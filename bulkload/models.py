@@ -3,12 +3,15 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+
+from bulkload.cells import Kind as Kind
+from bulkload.cells import Spoilt as Spoilt
 
 # Rows per frame: bounds memory whatever the size of the file.
 FRAME_ROWS = 50_000
@@ -58,24 +61,6 @@ class Severity(StrEnum):
     NOTE = "note"
 
 
-class Kind(IntEnum):
-    """What a cell is in its file, whatever its text: a spreadsheet may have made something else of what was typed.
-
-    A cell of CSV is always TEXT, and so is an empty one. PERCENT has its sign in the text, MOMENT is a date with a time
-    of day, DURATION a time that may exceed 24 hours. FORMULA stands for text that a formula gave.
-    """
-
-    TEXT = 0
-    NUMBER = 1
-    PERCENT = 2
-    DATE = 3
-    TIME = 4
-    MOMENT = 5
-    DURATION = 6
-    BOOLEAN = 7
-    FORMULA = 8
-
-
 def column_letter(position: int) -> str:
     """The letters over a column, from its 1-based position: 1 is A, 27 is AA."""
     letters = ""
@@ -123,20 +108,6 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{self.place}: {self.message}"
-
-
-@dataclass(frozen=True, slots=True)
-class Spoilt:
-    """A cell that the file itself has spoilt, so that its text can't be trusted.
-
-    `row` is the spreadsheet's row number, `column` the 1-based position, `kind` one of `rounded number` (more than 15
-    digits kept as a number), `error cell`, `formula without value`; `found` is what the file holds.
-    """
-
-    row: int
-    column: int
-    kind: str
-    found: str
 
 
 @dataclass(frozen=True, slots=True)
