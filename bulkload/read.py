@@ -4,7 +4,6 @@ import codecs
 import csv
 import hashlib
 import io
-import mmap
 import os
 import re
 from collections.abc import Generator, Iterable, Iterator
@@ -14,11 +13,15 @@ from itertools import count, islice
 from pathlib import Path
 from typing import BinaryIO
 
-import pandas as pd
-
+from bulkload import stamp
+from bulkload.blocks import blocks, trimmed
+from bulkload.cells import Line, Table
 from bulkload.errors import UnusableFile, UsageError
-from bulkload.models import FRAME_ROWS, Book, Frame, Sheet, column_letter
-from bulkload.workbook import Table, TextRow, open_workbook, trimmed
+from bulkload.frames import Shelf, frames
+from bulkload.guarded import READERS
+from bulkload.models import Book, Frame, Sheet
+from bulkload.preflight import kind_of
+from bulkload.warden import Head, Warden
 
 _CHUNK = 1 << 20
 # Characters in a field, and in a line: more than these is no table, and each is held whole in memory.
@@ -52,9 +55,9 @@ def open_book(path: Path, options: ReadOptions = ReadOptions()) -> Book:
     if options.header_row is not None and options.header_row < 1:
         raise UsageError(f"--header-row {options.header_row}: rows count from 1")
     source = _source(path)
-    if path.suffix.lower() in _WORKBOOKS:
-        return _read_workbook(source, options)
-    return _read_text(source, options)
+    if source.kind == "text":
+        return _read_text(source, options)
+    return _read_workbook(source, options)
 
 
 # --- the file itself --------------------------------------------------------------------------------------------------
@@ -62,12 +65,17 @@ def open_book(path: Path, options: ReadOptions = ReadOptions()) -> Book:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """A file as it was when it was opened first; `opened()` gives its bytes again, and only the same ones."""
+    """A file as it was when it was opened first; `opened()` gives its bytes again, and only the same ones.
+
+    `kind` is what it is by its content: `text`, or a kind of workbook. `facts` are for a person.
+    """
 
     path: Path
     size: int
     mtime_ns: int
     sha256: str
+    kind: str
+    facts: tuple[str, ...]
 
     @property
     def name(self) -> str:
@@ -105,63 +113,10 @@ def _opened(path: Path) -> Iterator[io.BufferedReader]:
 def _source(path: Path) -> _Source:
     with _opened(path) as file:
         stat = os.fstat(file.fileno())
-        _refuse_kind(path, file)
+        kind, facts = kind_of(path, file, READERS)
         file.seek(0)
-        return _Source(path, stat.st_size, stat.st_mtime_ns, hashlib.file_digest(file, "sha256").hexdigest())
-
-
-# --- what kind of file it is ------------------------------------------------------------------------------------------
-
-_WORKBOOKS = (".xlsx", ".xlsm")
-_TEXTS = (".csv", ".tsv")
-_LATER = (".xls", ".ods")
-_MAGIC = ((b"PK\x03\x04", "zip"), (b"PK\x05\x06", "zip"), (b"%PDF-", "pdf"), (b"\x1f\x8b", "gzip"))
-_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_MARKUP = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html|head|body|table|meta|\?xml)\b", re.IGNORECASE)
-_USELESS = {
-    "empty": "is empty (0 bytes): save or export it again",
-    "pdf": "is a PDF: export the table as .xlsx or .csv",
-    "gzip": "is gzip data: unpack it first",
-    "markup": "is an HTML or XML page: open it in Excel and save it as .xlsx",
-    "encrypted": "is protected with a password: save it without one",
-    "xls": "is an old Excel workbook (.xls), which only a later release reads: save it as .xlsx",
-}
-
-
-def _refuse_kind(path: Path, file: BinaryIO) -> None:
-    """Refuse what can't be a table of the kind that the ending promises. What the file holds is told, not its name."""
-    ending = path.suffix.lower()
-    if ending == ".xlsb":
-        raise UnusableFile(f"{path.name} is a binary workbook (.xlsb), which is not read: save it as .xlsx")
-    if ending not in _WORKBOOKS + _TEXTS + _LATER:
-        raise UnusableFile(f"{path.name} is none of the files that are read: .xlsx, .xlsm, .csv, .tsv")
-    kind = _kind(file)
-    if kind in _USELESS:
-        raise UnusableFile(f"{path.name} {_USELESS[kind]}")
-    if kind == "text" and ending not in _TEXTS:
-        raise UnusableFile(f"{path.name} is text, not a workbook: rename it to .csv")
-    if kind == "binary" and ending not in _TEXTS:
-        raise UnusableFile(f"{path.name} is no workbook: fetch or save it again")
-    if kind == "zip" and ending in (*_TEXTS, ".xls"):
-        raise UnusableFile(f"{path.name} is a zip file, as workbooks are: if it is one, rename it to .xlsx")
-    if ending in _LATER:
-        raise UnusableFile(f"{path.name}: {ending} is read by a later release: save it as .xlsx")
-
-
-def _kind(file: BinaryIO) -> str:
-    """zip, text, binary (has NUL bytes) or one of those that are of no use."""
-    head = file.read(4096)
-    if not head:
-        return "empty"
-    if head.startswith(_OLE):
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            return "xls" if content.find("EncryptedPackage".encode("utf-16-le")) < 0 else "encrypted"
-    for magic, kind in _MAGIC:
-        if head.startswith(magic):
-            return kind
-    if _MARKUP.match(head):
-        return "markup"
-    return "binary" if b"\0" in head and not head.startswith(_UTF_16) else "text"
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return _Source(path, stat.st_size, stat.st_mtime_ns, digest, kind, facts)
 
 
 # --- workbooks and what all sheets share ------------------------------------------------------------------------------
@@ -169,60 +124,39 @@ def _kind(file: BinaryIO) -> str:
 
 def _read_workbook(source: _Source, options: ReadOptions) -> Book:
     header_row = options.header_row or 1
-    workbook = open_workbook(source.name, source.opened, sheet=options.sheet, header_row=header_row)
-    sheets = tuple(_sheet(source, table, header_row, facts=_hidden_facts(table)) for table in workbook.sheets)
-    return Book(str(source.path), source.sha256, sheets, workbook.stamp)
+    warden = Warden(source.path, source.kind, stamp.SHEET, options.sheet, header_row)
+    with source.opened():
+        opened = warden.open()
+    if opened.stat != (source.size, source.mtime_ns):
+        raise source.changed()
+    shelf = Shelf()
+    sheets = tuple(_workbook_sheet(source, warden, shelf, head, header_row) for head in opened.heads)
+    return Book(str(source.path), source.sha256, sheets, opened.stamp, (*source.facts, *opened.facts))
 
 
-def _hidden_facts(table: Table) -> Iterator[str]:
-    if table.hidden:
-        yield "the sheet is hidden"
-    if table.hidden_rows:
-        yield f"{table.hidden_rows} hidden row{'s are' if table.hidden_rows > 1 else ' is'} included"
+def _workbook_sheet(source: _Source, warden: Warden, shelf: Shelf, head: Head, header_row: int) -> Sheet:
+    width = len(head.header)
+
+    def read() -> Iterator[Frame]:
+        with source.opened():
+            yield from shelf.frames(head.name, lambda: frames(warden.blocks(head.name, width), width))
+
+    facts = (*(["the sheet is hidden"] if head.hidden else []), *head.facts)
+    return Sheet(head.name, head.header, header_row, read, hidden=head.hidden, facts=facts)
 
 
-def _sheet(source: _Source, table: Table, header_row: int, *, facts: Iterable[str], from_text: bool = False) -> Sheet:
-    header = trimmed(table.header)
-
-    def frames() -> Iterator[Frame]:
-        rows = _data_rows(f"{source.name}: {table.name}", table.rows(), header_row, len(header))
-        while batch := list(islice(rows, FRAME_ROWS)):
-            yield _frame(batch, len(header))
-
-    return Sheet(
-        table.name,
-        header,
-        header_row,
-        frames,
-        hidden=table.hidden,
-        hidden_rows=table.hidden_rows,
-        from_text=from_text,
-        facts=tuple(facts),
-    )
+# --- rows of text -----------------------------------------------------------------------------------------------------
 
 
-def _data_rows(place: str, rows: Iterable[TextRow], header_row: int, width: int) -> Iterator[TextRow]:
-    """The rows below the header that hold anything."""
-    for row in rows:
-        if row.number > header_row and (row.spoilt or any(map(str.strip, row.texts))):
-            beyond = [column for column, text in enumerate(row.texts, 1) if column > width and text.strip()]
-            beyond += [spoilt.column for spoilt in row.spoilt if spoilt.column > width]
-            if beyond and not width:
-                raise UnusableFile(f"{place} row {header_row} is blank: name the header's row with --header-row")
-            if beyond:
-                cell = f"{column_letter(min(beyond))}{row.number}"
-                raise UnusableFile(f"{place}!{cell}: data outside the header's columns: give it a title, or clear it")
-            yield row
+def _text_sheet(source: _Source, name: str, header: list[str], layout: "_Layout", facts: Iterable[str]) -> Sheet:
+    titles = trimmed(header)
+    table = Table(name, False, lambda: _text_rows(source, layout, len(header)))
 
+    def read() -> Iterator[Frame]:
+        rows = blocks(table, f"{source.name}: {name}", layout.header_row, len(titles))
+        return frames(rows, len(titles))
 
-def _frame(rows: list[TextRow], width: int) -> Frame:
-    columns = zip(*(row.texts[:width] + [""] * (width - len(row.texts)) for row in rows), strict=True)
-    text = pd.DataFrame(
-        {position: list(column) for position, column in enumerate(columns, 1)},
-        index=pd.Index([row.number for row in rows], name="row"),
-        dtype="str",
-    )
-    return Frame(text, tuple(spoilt for row in rows for spoilt in row.spoilt))
+    return Sheet(name, titles, layout.header_row, read, from_text=True, facts=tuple(facts))
 
 
 # --- CSV --------------------------------------------------------------------------------------------------------------
@@ -249,8 +183,7 @@ def _read_text(source: _Source, options: ReadOptions) -> Book:
     facts = [f"encoding {encoding}", f"delimiter {_DELIMITERS.get(layout.delimiter, layout.delimiter)}"]
     if ctrl_z:
         facts.append("Ctrl-Z at the end removed")
-    table = Table(name, header, lambda: _text_rows(source, layout, len(header)))
-    sheet = _sheet(source, table, layout.header_row, facts=facts, from_text=True)
+    sheet = _text_sheet(source, name, header, layout, facts)
     return Book(str(source.path), source.sha256, (sheet,))
 
 
@@ -367,7 +300,7 @@ def _records(source: _Source, layout: _Layout) -> Generator[tuple[int, int, list
             yield number, line, fields
 
 
-def _text_rows(source: _Source, layout: _Layout, width: int) -> Iterator[TextRow]:
+def _text_rows(source: _Source, layout: _Layout, width: int) -> Iterator[Line]:
     """The records as rows; each must have `width` fields, as the header, or be blank."""
     for number, line, fields in _records(source, layout):
         if number > layout.header_row and len(fields) != width and width and any(map(str.strip, fields)):
@@ -375,7 +308,7 @@ def _text_rows(source: _Source, layout: _Layout, width: int) -> Iterator[TextRow
                 f"{source.name} line {line} (row {number}) has {len(fields)} fields, the header {width}: "
                 "a field that holds the delimiter stands in quotes"
             )
-        yield TextRow(number, fields)
+        yield Line(number, fields, bytes(len(fields)))
 
 
 def _fault(source: _Source, layout: _Layout, number: int, first: int, last: int) -> UnusableFile:
