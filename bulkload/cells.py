@@ -9,7 +9,7 @@ raises as UnusableFile reaches the person word for word; whatever else it raises
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 
@@ -29,6 +29,15 @@ class Kind(IntEnum):
     DURATION = 6
     BOOLEAN = 7
     FORMULA = 8
+
+
+def column_letter(position: int) -> str:
+    """The letters over a column, from its 1-based position: 1 is A, 27 is AA."""
+    letters = ""
+    while position:
+        position, rest = divmod(position - 1, 26)
+        letters = chr(ord("A") + rest) + letters
+    return letters
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +73,17 @@ class Line:
 class Table:
     """A sheet as a reader gives it. `lines()` reads it anew, each time it is called, and may raise UnusableFile.
 
-    `facts` are for a person; more may be added to the list while lines are read (hidden columns, a text too long).
+    The lists are filled by then at the latest when the lines have come to their end: `facts` are for a person (a text
+    too long), `merged` has the first row, first column, last row and last column of each merged range, and
+    `hidden_columns` the first and last position of each range of them, known once the first line has come.
     """
 
     name: str
     hidden: bool
     lines: Callable[[], Iterator[Line]]
-    facts: list[str]
+    facts: list[str] = field(default_factory=list)
+    merged: list[tuple[int, int, int, int]] = field(default_factory=list)
+    hidden_columns: list[tuple[int, int]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

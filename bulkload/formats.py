@@ -74,6 +74,16 @@ def is_plain(code: str) -> bool:
     return all(section.kind is Kind.NUMBER and not section.places for section in _sections(code))
 
 
+def is_shortest(text: str) -> bool:
+    """Whether the text of a number is what `show` gives for it in a plain format, found out quickly.
+
+    It may be false of one that is. Raises ValueError for what is no number.
+    """
+    if text.isdigit() and text.isascii():
+        return len(text) <= DIGITS and (text[0] != "0" or text == "0")
+    return len(text) <= DIGITS and text[-1] in "123456789" and repr(float(text)) == text and "e" not in text
+
+
 # --- digits -----------------------------------------------------------------------------------------------------------
 
 

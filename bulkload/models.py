@@ -12,6 +12,7 @@ import pandas as pd
 
 from bulkload.cells import Kind as Kind
 from bulkload.cells import Spoilt as Spoilt
+from bulkload.cells import column_letter as column_letter
 
 # Rows per frame: bounds memory whatever the size of the file.
 FRAME_ROWS = 50_000
@@ -59,15 +60,6 @@ class Severity(StrEnum):
     ERROR = "error"
     WARNING = "warning"
     NOTE = "note"
-
-
-def column_letter(position: int) -> str:
-    """The letters over a column, from its 1-based position: 1 is A, 27 is AA."""
-    letters = ""
-    while position:
-        position, rest = divmod(position - 1, 26)
-        letters = chr(ord("A") + rest) + letters
-    return letters
 
 
 def rows_in_words(count: int) -> str:
@@ -131,9 +123,10 @@ class Frame:
 class Sheet:
     """One sheet of a file: `header` is the text of each header cell as it stands ("" where blank).
 
-    `frames()` reads the rows anew each time it is called, so that no more than one frame need be held.
+    `frames()` reads the rows each time it is called, so that no more than one frame of a large file need be held. A
+    small file's frames are kept: nobody may change one.
     `from_text` is true for CSV, whose cells have no types and where a result guards formulas with an apostrophe.
-    `facts` are lines of "what I read" (encoding, delimiter, hidden rows), for a person.
+    `facts` are lines of "what I read" that opening shows (encoding, delimiter, hidden columns), for a person.
     """
 
     name: str
@@ -141,19 +134,22 @@ class Sheet:
     header_row: int
     frames: Callable[[], Iterator[Frame]]
     hidden: bool = False
-    hidden_rows: int = 0
     from_text: bool = False
     facts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """A file that could be opened: its sheets from left to right, and the rows of its hidden stamp sheet, if any."""
+    """A file that could be opened: its sheets from left to right, and the rows of its hidden stamp sheet, if any.
+
+    `facts` are sentences of "what I read" about the whole file (macros, links to other files), for a person.
+    """
 
     path: str
     sha256: str
     sheets: tuple[Sheet, ...]
     stamp: tuple[tuple[str, ...], ...] = ()
+    facts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

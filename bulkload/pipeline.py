@@ -274,15 +274,15 @@ def _count(preview: Preview, batch: Batch) -> int:
         preview.unchanged += new.status is Status.UNCHANGED
         preview.unknown += new.status is Status.UNKNOWN
         preview.invalid += new.status is Status.INVALID
+    preview.hidden_rows += batch.frame.hidden_rows
     preview.warnings += sum(finding.severity is Severity.WARNING for finding in batch.checked.findings)
     return len(sent)
 
 
 def _add_time(preview: Preview, part: Part, job: Job, rows: int) -> None:
-    """Add how long the rows take at the set rate, and what of them a person may not see."""
+    """Add how long the rows take at the set rate."""
     rate = part.limits(job).rate
     preview.seconds += rows * rate.seconds / rate.count
-    preview.hidden_rows += sum(assigned.sheet.hidden_rows for assigned in part.sheets)
 
 
 def _where(part: Part) -> str:

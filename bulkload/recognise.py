@@ -93,7 +93,7 @@ def recognise(book: Book, apis: Mapping[str, Api], resource: str | None = None) 
         raise UnusableFile("\n".join(f"{book.path}: {fault}" for fault in faults))
     if not assigned:
         raise UnusableFile("\n".join(f"{book.path}: {line}" for line in (*remarks, _nothing_recognised(apis))))
-    return Recognised(tuple(assigned), tuple(remarks))
+    return Recognised(tuple(assigned), (*book.facts, *remarks))
 
 
 def match_header(sheet: Sheet, resource: Resource) -> tuple[Assigned, list[Finding]]:

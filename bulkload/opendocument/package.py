@@ -68,9 +68,7 @@ def _sheets(stream: IO[bytes], styles: Styles) -> list[tuple[str, str]]:
     return [(each[1]["table:name"], each[1].get("table:style-name", "")) for each in found if isinstance(each, tuple)]
 
 
-def _table(
-    archive: ZipFile, part: str, name: str, title: str, place: int, hidden: bool, styles: Styles
-) -> Table:
+def _table(archive: ZipFile, part: str, name: str, title: str, place: int, hidden: bool, styles: Styles) -> Table:
     def lines() -> Iterator[Line]:
         for known in (table.facts, table.merged, table.hidden_columns):
             known.clear()

@@ -1,4 +1,4 @@
-"""The rows of a sheet of an .ods, from one pass over the content: what each cell holds, and what is hidden or spoilt."""
+"""The rows of a sheet of an .ods, from one pass over the content: what cells hold, and what is hidden or spoilt."""
 
 import re
 from collections.abc import Iterator
@@ -81,7 +81,7 @@ class _Reader:
             self._to_come -= 1
         elif self._to_come:
             return
-        elif tag == _CELL or tag == _COVERED:
+        elif tag in (_CELL, _COVERED):
             self._cell, self._level, self._paragraphs = said, 0, []
         elif tag == _ROW:
             self._row, self._texts, self._kinds, self._spoilt, self._column = said, [], bytearray(), [], 0

@@ -76,7 +76,10 @@ class Styles:
                 elif tag == "style:style":
                     shown, table = None, name if said.get("style:family") == "table" else ""
                     if said.get("style:family") == "table-cell":
-                        self._cells[name] = said.get("style:data-style-name", ""), said.get("style:parent-style-name", "")
+                        self._cells[name] = (
+                            said.get("style:data-style-name", ""),
+                            said.get("style:parent-style-name", ""),
+                        )
                 elif tag == "style:table-properties" and table and said.get("table:display") == "false":
                     self.hidden_tables.add(table)
                 elif shown:
