@@ -30,6 +30,7 @@ _OWN_TEXT = frozenset({"str", "inlineStr"})
 # What `_listen` tells: a cell is its attributes, what stands outside cells a tuple, the rest belongs to the cell.
 _NEXT = frozenset({dict, tuple})
 _END: tuple[str, Attributes] = ("", {})
+_BEYOND_ROW = frozenset({"", *_OUTSIDE_CELLS})
 _VALUE_BEGINS, _FORMULA_BEGINS, _AID_BEGINS = None, 1, 2
 _AGAIN = "Fetch it again, or open it in Excel and save it as a new .xlsx"
 
@@ -39,7 +40,7 @@ Shown = tuple[str, int, str]  # text, Kind, what has spoilt it
 def _listen(parser: Any, found: list[Any]) -> None:
     """Tell the text of every cell, and what begins. What ends is told of cells with a text of their own alone.
 
-    Telling every end would take as long again as all the rest.
+    Telling every end would take long. Without it, text belongs to a cell until anything else begins.
     """
     append = found.append
     exact = False
@@ -59,7 +60,7 @@ def _listen(parser: Any, found: list[Any]) -> None:
             append(_FORMULA_BEGINS)
         elif tag is _AID:
             append(_AID_BEGINS)
-        elif tag in _OUTSIDE_CELLS:
+        elif tag in _OUTSIDE_CELLS or not exact:
             append((tag, attributes))
 
     parser.StartElementHandler = start
@@ -87,6 +88,8 @@ class Rows:
                 line, item = self._line(number, item[1], items, table)
                 yield line
                 continue
+            if type(item) is dict:
+                raise Damaged("a cell outside of rows")
             if type(item) is tuple:
                 begun = begun or item[0] is _DATA
                 _note(item[0], item[1], table)
@@ -101,9 +104,11 @@ class Rows:
         kinds = bytearray()
         spoilt: list[Spoilt] = []
         item = next(items, _END)
-        while item is not _END and type(item) is not tuple:
-            if type(item) is not dict:  # blanks between cells
-                item = next(items, _END)
+        while type(item) is not tuple or item[0] not in _BEYOND_ROW:
+            if type(item) is not dict:
+                if item is _VALUE_BEGINS:
+                    raise Damaged("a value outside of cells")
+                item = next(items, _END)  # blanks between cells, and what no cell needs
                 continue
             cell, column = item, len(texts)
             reference, kind, style = cell.get("r"), cell.get("t"), cell.get("s")
