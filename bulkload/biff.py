@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from typing import Any, BinaryIO
 
 import xlrd
@@ -14,7 +15,7 @@ from bulkload.formats import show
 _SHEETS = 250
 _MACROS = "_VBA_PROJECT_CUR".encode("utf-16-le")
 _FORMULAS = (
-    "an .xls doesn't tell formulas from values: if another program than Excel wrote it, open it in Excel and save it"
+    "An .xls doesn't tell formulas from values: if another program than Excel wrote it, open it in Excel and save it."
 )
 
 
@@ -36,7 +37,7 @@ def open_tables(file: BinaryIO, name: str) -> Tables:
         )
     facts = [_FORMULAS]
     if _MACROS in content:
-        facts.append("its macros are not run, and no result has them")
+        facts.append("Its macros are not run, and no result has them.")
     return Tables(tuple(_table(book, title) for title in book.sheet_names()), tuple(facts))
 
 
@@ -79,5 +80,7 @@ def _shown(cell: Any, codes: Sequence[str], *, date1904: bool) -> tuple[str, Kin
             return "TRUE" if cell.value else "FALSE", Kind.BOOLEAN, ""
         case xlrd.XL_CELL_ERROR:
             return xlrd.error_text_from_code.get(cell.value, "#ERROR!"), Kind.TEXT, "error cell"
-    number = f"{cell.value:.0f}" if cell.value.is_integer() else repr(cell.value)
-    return show(number, codes[cell.xf_index], date1904=date1904)
+    digits = repr(cell.value)
+    return show(
+        f"{Decimal(digits):.0f}" if cell.value.is_integer() else digits, codes[cell.xf_index], date1904=date1904
+    )

@@ -4,7 +4,6 @@ import codecs
 import mmap
 import re
 from collections import Counter
-from collections.abc import Container
 from pathlib import Path
 from typing import BinaryIO
 from zipfile import ZipFile
@@ -33,8 +32,8 @@ _SMALL = 100 << 10
 _PARTS = 1_000
 
 
-def kind_of(path: Path, file: BinaryIO, readable: Container[str]) -> tuple[str, tuple[str, ...]]:
-    """What a file is by its content: `text`, or a kind of workbook that is `readable`; and what to tell of its name.
+def kind_of(path: Path, file: BinaryIO) -> tuple[str, tuple[str, ...]]:
+    """What a file is by its content: `text`, or a kind of workbook; and what to tell of its name.
 
     Raises UnusableFile for what can't be a table.
     """
@@ -47,15 +46,15 @@ def kind_of(path: Path, file: BinaryIO, readable: Container[str]) -> tuple[str, 
     if kind in _USELESS:
         raise UnusableFile(f"{name} {_USELESS[kind]}")
     if ending in _TEXTS:
-        if kind in _NAMES:
+        if kind == "xlsx":
             raise UnusableFile(f"{name} is a zip file, as workbooks are: if it is one, rename it to .xlsx")
+        if kind in _NAMES:
+            raise UnusableFile(f"{name} is {_NAMES[kind]}: rename it to .{kind}")
         return "text", ()
     if kind == "text":
         raise UnusableFile(f"{name} is text, not a workbook: rename it to .csv")
     if kind == "binary":
         raise UnusableFile(f"{name} is no workbook: fetch or save it again")
-    if kind not in readable:
-        raise UnusableFile(f"{name} is {_NAMES[kind]}, which only a later release reads: save it as .xlsx")
     return kind, () if kind == _ENDINGS[ending] else (f"Its name ends in {ending}, but it is {_NAMES[kind]}.",)
 
 

@@ -14,7 +14,6 @@ from bulkload.delimited import open_delimited
 from bulkload.encoding import TextFile, encoding_of
 from bulkload.errors import UnusableFile, UsageError
 from bulkload.frames import Shelf, frames
-from bulkload.guarded import READERS
 from bulkload.models import Book, Frame, Sheet
 from bulkload.preflight import kind_of
 from bulkload.warden import Head, Warden
@@ -100,7 +99,7 @@ def _opened(path: Path) -> Iterator[io.BufferedReader]:
 def _source(path: Path) -> _Source:
     with _opened(path) as file:
         stat = os.fstat(file.fileno())
-        kind, facts = kind_of(path, file, READERS)
+        kind, facts = kind_of(path, file)
         file.seek(0)
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         return _Source(path, stat.st_size, stat.st_mtime_ns, digest, kind, facts)

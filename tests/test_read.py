@@ -271,6 +271,7 @@ def test_a_cut_off_or_flipped_workbook_is_refused(tmp_path: Path) -> None:
     assert "damaged or incomplete" in refusal(text(tmp_path / "flipped.xlsx", flipped))
 
 
+DAMAGED = "is damaged or incomplete: fetch it again, or open it in Excel and save it as a new .xlsx"
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600)
 
 
@@ -291,8 +292,8 @@ OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600)
             OLE + "EncryptedPackage".encode("utf-16-le"),
             "a.xlsx is protected with a password: save it without one",
         ),
-        ("a.xlsx", OLE, "a.xlsx is an old Excel workbook (.xls), which only a later release reads: save it as .xlsx"),
-        ("a.xls", OLE, "a.xls is an old Excel workbook (.xls), which only a later release reads: save it as .xlsx"),
+        ("a.xls", OLE, f"a.xls {DAMAGED}"),
+        ("a.csv", OLE, "a.csv is an old Excel workbook (.xls): rename it to .xls"),
         ("a.xlsb", b"PK\x03\x04", "a.xlsb is a binary workbook (.xlsb), which is not read: save it as .xlsx"),
         ("a.csv", b"PK\x03\x04", "a.csv is a zip file, as workbooks are: if it is one, rename it to .xlsx"),
         ("a.doc", b"x", "a.doc is none of the files that are read: .xlsx, .xlsm, .xls, .ods, .csv, .tsv"),

@@ -50,9 +50,9 @@ def _tables(archive: ZipFile, parts: Mapping[str, str], name: str) -> Tables:
         )
     facts = []
     if any(part.startswith("basic/") for part in parts):
-        facts.append("its macros are not run, and no result has them")
+        facts.append("Its macros are not run, and no result has them.")
     if any(title.startswith(_OTHER_FILE) for title, _ in sheets):
-        facts.append("it takes values from other workbooks, as they were when it was saved; none was opened")
+        facts.append("It takes values from other workbooks, as they were when it was saved. None of those was opened.")
     tables = (
         _table(archive, parts[_CONTENT], name, title, place, style in styles.hidden_tables, styles)
         for place, (title, style) in enumerate(sheets)

@@ -1,0 +1,47 @@
+"""An .xls is read as the .xlsx of the same cells is, or refused in one line."""
+
+import io
+from pathlib import Path
+
+import pytest
+
+from bulkload import biff
+from bulkload.errors import UnusableFile
+from tests.office import convert, make_workbook, opened, told
+
+FORMULAS = (
+    "An .xls doesn't tell formulas from values: if another program than Excel wrote it, open it in Excel and save it."
+)
+
+
+@pytest.fixture(scope="module")
+def xls(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return convert(make_workbook(tmp_path_factory.mktemp("office") / "people.xlsx"), "xls")
+
+
+def test_an_xls_says_the_same_as_the_xlsx_that_it_was_made_from(xls: Path) -> None:
+    old, new = opened(xls), opened(xls.with_suffix(".xlsx"))
+    assert [told(sheet) for sheet in old.sheets] == [told(sheet) for sheet in new.sheets]
+    assert old.facts == (FORMULAS,)
+
+
+def test_an_xls_is_read_by_what_it_holds_and_its_name_is_told(xls: Path, tmp_path: Path) -> None:
+    path = tmp_path / "people.xlsx"
+    path.write_bytes(xls.read_bytes())
+    assert opened(path).facts == ("Its name ends in .xlsx, but it is an old Excel workbook (.xls).", FORMULAS)
+
+
+def test_a_damaged_xls_is_refused_or_read_right(xls: Path, tmp_path: Path) -> None:
+    content = xls.read_bytes()
+    cut = {f"cut{part}.xls": content[: len(content) * part // 8] for part in range(1, 8)}
+    for name, data in cut.items():
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(UnusableFile, match=r"^cut[0-9]\.xls (is damaged or incomplete|is no Excel workbook)"):
+            told(opened(tmp_path / name).sheets[0])
+
+
+def test_an_xls_with_a_password_is_refused() -> None:
+    """A stream that begins with BOF and FILEPASS, as Excel writes it."""
+    beginning = bytes.fromhex("0908100000060500bb0dcc0741000000060300002f00360001000100") + bytes(200)
+    with pytest.raises(UnusableFile, match=r"^a\.xls is protected with a password: save it without one$"):
+        biff.open_tables(io.BytesIO(beginning), "a.xls")
