@@ -51,8 +51,8 @@ def _table(book: Any, place: int, title: str) -> Table:
         row, column = min(formulas)
         what = "1 cell is a formula" if len(formulas) == 1 else f"{len(formulas):,} cells are formulas"
         facts.append(
-            f"{what}, first {column_letter(column + 1)}{row + 1}: an .xls doesn't show whether they were ever worked "
-            "out. If another program than Excel wrote it, open it in Excel and save it"
+            f"{what}, first {column_letter(column + 1)}{row + 1}: where one gives 0, an .xls doesn't show whether it "
+            "was ever worked out, so that 0 is taken for no value. Save it as .xlsx in Excel to be sure"
         )
     return Table(
         title,
@@ -80,18 +80,22 @@ def _formulas(content: bytes, position: int) -> set[tuple[int, int]]:
 
 
 def _lines(book: Any, sheet: Any, formulas: Collection[tuple[int, int]]) -> Iterator[Line]:
+    """The rows. A formula that was never worked out may have 0 for its value: LibreOffice, too, writes such files."""
     codes = [book.format_map[style.format_key].format_str for style in book.xf_list]
     for row in range(sheet.nrows):
         texts: list[str] = []
         kinds = bytearray()
         spoilt: list[Spoilt] = []
         for column, cell in enumerate(sheet.row(row)):
-            text, kind, fault = _shown(cell, codes, date1904=book.datemode == 1)
+            is_formula = (row, column) in formulas
+            if is_formula and cell.ctype == xlrd.XL_CELL_NUMBER and not cell.value:
+                text, kind, fault = "", Kind.TEXT, "formula without value"
+            else:
+                text, kind, fault = _shown(cell, codes, date1904=book.datemode == 1)
             texts.append(text)
-            is_formula = kind is Kind.TEXT and text and not fault and (row, column) in formulas
-            kinds.append(Kind.FORMULA if is_formula else kind)
+            kinds.append(Kind.FORMULA if is_formula and cell.ctype == xlrd.XL_CELL_TEXT and text else kind)
             if fault:
-                spoilt.append(Spoilt(row + 1, column + 1, fault, text))
+                spoilt.append(Spoilt(row + 1, column + 1, fault, text or "a formula"))
         info = sheet.rowinfo_map.get(row)
         yield Line(row + 1, texts, kinds, spoilt, bool(info and info.hidden))
 

@@ -1,12 +1,14 @@
 """An .xls is read as the .xlsx of the same cells is, or refused in one line."""
 
 import io
+import re
 from pathlib import Path
 
 import pytest
 
 from bulkload import biff
 from bulkload.errors import UnusableFile
+from bulkload.models import Spoilt
 from tests.office import convert, make_workbook, opened, told
 
 
@@ -17,13 +19,24 @@ def xls(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_an_xls_says_the_same_as_the_xlsx_that_it_was_made_from(xls: Path) -> None:
     formulas = (  # LibreOffice writes TRUE and FALSE as formulas, too
-        "6 cells are formulas, first L2: an .xls doesn't show whether they were ever worked out. "
-        "If another program than Excel wrote it, open it in Excel and save it"
+        "6 cells are formulas, first L2: where one gives 0, an .xls doesn't show whether it was ever worked out, so "
+        "that 0 is taken for no value. Save it as .xlsx in Excel to be sure"
     )
     old, new = opened(xls), opened(xls.with_suffix(".xlsx"))
     assert [sheet.facts for sheet in old.sheets] == [(*new.sheets[0].facts, formulas), new.sheets[1].facts]
     assert [{**told(one), "name": ""} for one in old.sheets] == [{**told(one), "name": ""} for one in new.sheets]
     assert old.facts == new.facts == ()
+
+
+def test_a_formula_that_gives_0_has_no_value(xls: Path, tmp_path: Path) -> None:
+    """The record of S2, `=1+1`, has row, column and style, then the value: 2 becomes 0, as if never worked out."""
+    two = re.compile(rb"(\x06\0.\0\x01\0\x12\0..)\0{7}\x40", re.DOTALL)
+    content, times = two.subn(rb"\1\0\0\0\0\0\0\0\0", xls.read_bytes())
+    assert times == 1
+    (tmp_path / "a.xls").write_bytes(content)
+    (frame,) = opened(tmp_path / "a.xls").sheets[0].frames()
+    assert frame.text.loc[2, 19] == ""
+    assert Spoilt(2, 19, "formula without value", "a formula") in frame.spoilt
 
 
 def test_an_xls_is_read_by_what_it_holds_and_its_name_is_told(xls: Path, tmp_path: Path) -> None:
