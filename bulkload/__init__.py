@@ -6,14 +6,15 @@ The way of a row: read → validate → plan → send → write. `pipeline.py` i
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    __version__: str
     from bulkload.library import import_file, open_api
+
+    __version__: str
 
 __all__ = ["__version__", "import_file", "open_api"]
 
 
 def __getattr__(name: str) -> Any:
-    """The library's names, loaded when they are asked for: `bulkload --help` is not to wait for pandas."""
+    """The library's names, loaded when they are asked for: neither `bulkload --help` nor a guarded child waits."""
     if name == "__version__":
         from importlib.metadata import version
 

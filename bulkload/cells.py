@@ -1,9 +1,97 @@
-"""What the readers of workbooks give, in plain lists that cross from a guarded child to the program cheaply."""
+"""What a cell is, and what the readers of workbooks give: plain values, light enough for a guarded child to start fast.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+Nothing here, nor in a reader, may import pandas, numpy or any other heavy library: the child would pay for it.
 
-from bulkload.models import Spoilt
+A reader is a module of `bulkload` with a function `open_tables(file: BinaryIO, name: str) -> Tables`, named in
+`guarded.READERS` under the kind of file that it reads (`xlsx`, `xls`, `ods`; `preflight.kind_of` tells kinds by
+content). It runs in the guarded child, on a file open for reading; `name` is the file's name, for messages. What it
+raises as UnusableFile reaches the person word for word; whatever else it raises, or an abort, is told as damage.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+
+class Kind(IntEnum):
+    """What a cell is in its file, whatever its text: a spreadsheet may have made something else of what was typed.
+
+    A cell of CSV is always TEXT, and so is an empty one. PERCENT has its sign in the text, MOMENT is a date with a time
+    of day, DURATION a time that may exceed 24 hours. FORMULA stands for text that a formula gave.
+    """
+
+    TEXT = 0
+    NUMBER = 1
+    PERCENT = 2
+    DATE = 3
+    TIME = 4
+    MOMENT = 5
+    DURATION = 6
+    BOOLEAN = 7
+    FORMULA = 8
+
+
+def column_letter(position: int) -> str:
+    """The letters over a column, from its 1-based position: 1 is A, 27 is AA."""
+    letters = ""
+    while position:
+        position, rest = divmod(position - 1, 26)
+        letters = chr(ord("A") + rest) + letters
+    return letters
+
+
+@dataclass(frozen=True, slots=True)
+class Spoilt:
+    """A cell that the file itself has spoilt, so that its text can't be trusted.
+
+    `row` is the spreadsheet's row number, `column` the 1-based position, `kind` one of `rounded number` (more than 15
+    digits kept as a number), `error cell`, `formula without value`, `no date` (a number that is no day, shown as one);
+    `found` is what the file holds.
+    """
+
+    row: int
+    column: int
+    kind: str
+    found: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row of a sheet. `texts` are those of its cells from the first column on, "" where empty, as far as it likes.
+
+    `kinds` has a byte (a Kind) for each text. Rows ascend by `number`; blank ones may be left out, or come as they are.
+    """
+
+    number: int
+    texts: Sequence[str]
+    kinds: bytes | bytearray
+    spoilt: Sequence[Spoilt] = ()
+    hidden: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A sheet as a reader gives it. `lines()` reads it anew, each time it is called, and may raise UnusableFile.
+
+    The lists are filled by then at the latest when the lines have come to their end: `facts` are for a person (a text
+    too long), `merged` has the first row, first column, last row and last column of each merged range, and
+    `hidden_columns` the first and last position of each range of them, known once the first line has come.
+    """
+
+    name: str
+    hidden: bool
+    lines: Callable[[], Iterator[Line]]
+    facts: list[str] = field(default_factory=list)
+    merged: list[tuple[int, int, int, int]] = field(default_factory=list)
+    hidden_columns: list[tuple[int, int]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """All sheets of a workbook that have rows, from left to right, and what a person must know of the whole file."""
+
+    tables: tuple[Table, ...]
+    facts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

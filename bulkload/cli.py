@@ -26,7 +26,7 @@ log.addHandler(logging.NullHandler())
 _WrongUsage: Any = typer.BadParameter.__mro__[2]
 
 # What a person may say of the file
-File = Annotated[Path, typer.Argument(metavar="FILE", help="The filled-in .xlsx, .xlsm, .csv or .tsv.")]
+File = Annotated[Path, typer.Argument(metavar="FILE", help="The filled-in .xlsx, .xlsm, .xls, .ods, .csv or .tsv.")]
 ApiFile = Annotated[list[str] | None, typer.Option("--api", metavar="FILE", help="An OpenAPI document (or a name).")]
 ResourceName = Annotated[str | None, typer.Option("--resource", metavar="R", help="What each sheet's rows become.")]
 SheetName = Annotated[str | None, typer.Option("--sheet", metavar="NAME", help="Only this sheet.")]

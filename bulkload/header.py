@@ -141,7 +141,7 @@ def _another_table(sheet: Sheet, resource: Resource, names: Mapping[str, Column]
 
 def _further_down(sheet: Sheet, names: Mapping[str, Column], known: int) -> Finding | None:
     """The fault of a sheet whose header stands in a later row: one of whose titles at least twice as many fit."""
-    likely = ((len(_known(map(clean, texts), names)), number) for number, texts in sheet.top())
+    likely = ((len(_known(map(clean, texts), names)), number) for number, texts in sheet.top)
     fits, number = max(likely, key=lambda one: one[0], default=(0, 0))
     if fits < max(2, 2 * known):
         return None

@@ -3,8 +3,12 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+
+from bulkload.cells import Kind as Kind
+from bulkload.cells import Spoilt as Spoilt
+from bulkload.cells import column_letter as column_letter
 
 if TYPE_CHECKING:  # `bulkload resources` is not to wait for pandas
     import numpy as np
@@ -59,33 +63,6 @@ class Severity(StrEnum):
     NOTE = "note"
 
 
-class Kind(IntEnum):
-    """What a cell is in its file, whatever its text: a spreadsheet may have made something else of what was typed.
-
-    A cell of CSV is always TEXT, and so is an empty one. PERCENT has its sign in the text, MOMENT is a date with a time
-    of day, DURATION a time that may exceed 24 hours. FORMULA stands for text that a formula gave.
-    """
-
-    TEXT = 0
-    NUMBER = 1
-    PERCENT = 2
-    DATE = 3
-    TIME = 4
-    MOMENT = 5
-    DURATION = 6
-    BOOLEAN = 7
-    FORMULA = 8
-
-
-def column_letter(position: int) -> str:
-    """The letters over a column, from its 1-based position: 1 is A, 27 is AA."""
-    letters = ""
-    while position:
-        position, rest = divmod(position - 1, 26)
-        letters = chr(ord("A") + rest) + letters
-    return letters
-
-
 def rows_in_words(count: int) -> str:
     """`1 row`, `1,234 rows`."""
     return f"{count:,} row{'' if count == 1 else 's'}"
@@ -127,20 +104,6 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Spoilt:
-    """A cell that the file itself has spoilt, so that its text can't be trusted.
-
-    `row` is the spreadsheet's row number, `column` the 1-based position, `kind` one of `rounded number` (more than 15
-    digits kept as a number), `error cell`, `formula without value`; `found` is what the file holds.
-    """
-
-    row: int
-    column: int
-    kind: str
-    found: str
-
-
-@dataclass(frozen=True, slots=True)
 class Frame:
     """At most FRAME_ROWS rows of a sheet as text.
 
@@ -161,12 +124,13 @@ class Frame:
 class Sheet:
     """One sheet of a file: `header` is the text of each header cell as it stands ("" where blank).
 
-    `frames()` reads the rows anew each time it is called, so that no more than one frame need be held.
+    `frames()` reads the rows each time it is called, so that no more than one frame of a large file need be held. A
+    small file's frames are kept: nobody may change one.
     `from_text` is true for CSV, whose cells have no types and where a result guards formulas with an apostrophe;
     `encoding` and `delimiter` (`comma`, `tab`, or the character) are those of a CSV, "" elsewhere.
-    `facts` are lines of "what I read" that no number tells (macros, links to other files), for a person.
-    `top()` gives the first rows below the header as they stand, each with its number and however wide it is, so that
-    a header further down can be found.
+    `facts` are lines of "what I read" that no number tells (macros, hidden columns), for a person.
+    `top` are the first rows below the header as they stand, each with its number and however wide it is, so that a
+    header further down can be found.
     """
 
     name: str
@@ -174,22 +138,25 @@ class Sheet:
     header_row: int
     frames: Callable[[], Iterator[Frame]]
     hidden: bool = False
-    hidden_rows: int = 0
     from_text: bool = False
     facts: tuple[str, ...] = ()
     encoding: str = ""
     delimiter: str = ""
-    top: Callable[[], Iterator[tuple[int, Sequence[str]]]] = field(default=lambda: iter(()))
+    top: Sequence[tuple[int, Sequence[str]]] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """A file that could be opened: its sheets from left to right, and the rows of its hidden stamp sheet, if any."""
+    """A file that could be opened: its sheets from left to right, and the rows of its hidden stamp sheet, if any.
+
+    `facts` are sentences of "what I read" about the whole file (macros, links to other files), for a person.
+    """
 
     path: str
     sha256: str
     sheets: tuple[Sheet, ...]
     stamp: tuple[tuple[str, ...], ...] = ()
+    facts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,7 @@ def recognise(book: Book, apis: Mapping[str, Api], resource: str | None = None) 
         raise UnusableFile(_listed(book.path, map(str, faults)))
     if not assigned:
         raise UnusableFile(_listed(book.path, [*map(str, left_alone), *remarks, _nothing_recognised(apis)]))
-    return Recognised(tuple(assigned), tuple(left_alone), tuple(remarks))
+    return Recognised(tuple(assigned), tuple(left_alone), (*book.facts, *remarks))
 
 
 def _listed(path: str, lines: Iterable[str]) -> str:

@@ -30,6 +30,8 @@ _SHARES = re.compile(
 _REMOTE_DRIVE = 4
 # Windows lets nobody read the bytes that are locked, so the lock lies behind the words.
 _LOCK_AT = 1 << 30
+# Of the environment, what Python needs to start.
+_NEEDED = frozenset({"PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT"})
 
 
 def create_private(path: Path) -> None:
@@ -105,6 +107,46 @@ def lock(path: Path, words: str) -> Iterator[None]:
         with suppress(OSError):
             path.unlink()
         os.close(number)
+
+
+def limit_this_process(memory: int, seconds: int) -> None:
+    """Let this process take no more than that many bytes, then MemoryError, and seconds of processor time, then death.
+
+    It leaves no core file, which would hold data. Windows has no such limits, and macOS does not keep the one on
+    memory: there what a file may unpack to limits a reader, and the patience of the process that waits for it.
+    """
+    if sys.platform == "win32":
+        return
+    import resource
+
+    for name, limit in (("RLIMIT_AS", memory), ("RLIMIT_CPU", seconds), ("RLIMIT_CORE", 0)):
+        kind = getattr(resource, name)
+        _, most = resource.getrlimit(kind)
+        with suppress(ValueError, OSError):
+            resource.setrlimit(kind, (limit if most == resource.RLIM_INFINITY else min(limit, most), most))
+
+
+def start_child(words: Sequence[str]) -> "subprocess.Popen[bytes]":
+    """Start a program of ours whose stdin and stdout are pipes, and that Ctrl-C doesn't reach: its parent ends it.
+
+    Its environment has what a program needs to start, and nothing that a file could be after.
+    """
+    return subprocess.Popen(  # noqa: S603 (the words are our own)
+        words,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={name: value for name, value in os.environ.items() if name.upper() in _NEEDED},
+        start_new_session=True,
+        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+    )
+
+
+def limit_reached(code: int) -> str:
+    """What a process with this exit status had too much of: `time`, `memory` (the system killed it), or ""."""
+    if sys.platform == "win32":
+        return ""
+    return {-signal.SIGXCPU: "time", -signal.SIGKILL: "memory"}.get(code, "")
 
 
 @contextmanager

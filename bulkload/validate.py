@@ -23,6 +23,7 @@ _SPOILT = {
         "is a number of more than 15 digits: the spreadsheet has rounded it. "
         "Format the cell as Text and type the whole number again."
     ),
+    "no date": "is shown as a date, but no calendar has that day. Correct it, or format the cell as Text.",
     "error cell": "is an error of the spreadsheet. Correct the formula, or type the value.",
     "formula without value": (
         "is a formula whose value the file doesn't hold. Open the file in Excel, save it, and import it again."

@@ -1,7 +1,6 @@
 """Which column of a sheet is which, and what is wrong with its header, told all at once."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import openpyxl
@@ -142,15 +141,6 @@ def test_a_header_that_stands_further_down_is_found(tmp_path: Path) -> None:
 def test_rows_that_only_hold_a_title_or_two_are_no_header(tmp_path: Path) -> None:
     path = workbook(tmp_path / "a.xlsx", TITLES, ["", "Types"], ["", "Languages", "Types"])
     assert refused(path) == []
-
-
-def test_rows_are_not_looked_at_where_the_header_is_good() -> None:
-    def never() -> Iterator[tuple[int, list[str]]]:
-        raise AssertionError
-
-    assert match_header(replace(sheet("S", *TITLES), top=never), DESTINATION)[1] == []
-    with pytest.raises(AssertionError):
-        match_header(replace(sheet("S", "Types"), top=never), DESTINATION)
 
 
 def test_a_header_of_nothing_that_is_known_is_one_fault() -> None:

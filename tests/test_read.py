@@ -14,7 +14,7 @@ import openpyxl
 import pandas as pd
 import pytest
 import xlsxwriter
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bulkload.errors import UnusableFile, UsageError
@@ -108,7 +108,6 @@ def test_cells_become_the_text_that_a_person_would_type(tmp_path: Path) -> None:
         date(2026, 1, 2): "2026-01-02",
         datetime(2026, 1, 2, 10): "2026-01-02T10:00:00",  # noqa: DTZ001
         datetime(2026, 1, 3): "2026-01-03",  # noqa: DTZ001
-        datetime(1899, 12, 30, 8, 30): "08:30:00",  # noqa: DTZ001
     }
     path = workbook(tmp_path / "a.xlsx", [f"h{position}" for position in range(len(cells))], list(cells))
     sheet = only(open_book(path))
@@ -131,10 +130,15 @@ def test_error_cells_and_impossible_dates_are_told_and_text_that_looks_like_an_e
         sheet["A2"].value, sheet["B2"].value = "#REF!", "#REF!"
         sheet["B2"].data_type = "s"
         sheet["A3"].value, sheet["A3"].number_format = 3_000_000, "yyyy-mm-dd"
+        sheet["B3"].value, sheet["B3"].number_format = 0.5, "yyyy-mm-dd h:mm"
 
     sheet = only(open_book(workbook(tmp_path / "a.xlsx", ["a", "b"], more=more)))
-    assert rows_of(sheet) == {2: ["#REF!", "#REF!"], 3: ["#VALUE!", ""]}
-    assert spoilt_of(sheet) == [Spoilt(2, 1, "error cell", "#REF!"), Spoilt(3, 1, "error cell", "#VALUE!")]
+    assert rows_of(sheet) == {2: ["#REF!", "#REF!"], 3: ["3000000", "0.5"]}
+    assert spoilt_of(sheet) == [
+        Spoilt(2, 1, "error cell", "#REF!"),
+        Spoilt(3, 1, "no date", "3000000"),
+        Spoilt(3, 2, "no date", "0.5"),
+    ]
 
 
 def test_formula_without_stored_value_is_told_even_if_it_stands_alone_in_its_row(tmp_path: Path) -> None:
@@ -200,10 +204,10 @@ def test_sheets_stamp_and_hidden_parts(tmp_path: Path) -> None:
     book = open_book(path)
     assert (book.path, book.sha256) == (str(path), hashlib.sha256(path.read_bytes()).hexdigest())
     assert book.stamp == (("run", "7"), (), ("key", "00123"))
-    assert [(s.name, s.header, s.header_row, s.hidden, s.hidden_rows, s.facts, rows_of(s)) for s in book.sheets] == [
-        ("Sheet1", ("name",), 1, False, 1, (), {2: ["one"], 3: ["two"], 5: ["three"]}),
-        ("About", ("x",), 1, True, 0, (), {}),
-        ("Empty", (), 1, False, 0, (), {}),
+    assert [(s.name, s.header, s.header_row, s.hidden, s.facts, rows_of(s)) for s in book.sheets] == [
+        ("Sheet1", ("name",), 1, False, (), {2: ["one"], 3: ["two"], 5: ["three"]}),
+        ("About", ("x",), 1, True, ("the sheet is hidden",), {}),
+        ("Empty", (), 1, False, (), {}),
     ]
     assert [sheet.name for sheet in open_book(path, ReadOptions(sheet="About")).sheets] == ["About"]
     assert refusal(path, ReadOptions(sheet="about")) == (
@@ -267,6 +271,7 @@ def test_a_cut_off_or_flipped_workbook_is_refused(tmp_path: Path) -> None:
     assert "damaged or incomplete" in refusal(text(tmp_path / "flipped.xlsx", flipped))
 
 
+DAMAGED = "is damaged or incomplete: fetch it again, or open it in Excel and save it as a new .xlsx"
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600)
 
 
@@ -287,12 +292,11 @@ OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600)
             OLE + "EncryptedPackage".encode("utf-16-le"),
             "a.xlsx is protected with a password: save it without one",
         ),
-        ("a.xlsx", OLE, "a.xlsx is an old Excel workbook (.xls), which only a later release reads: save it as .xlsx"),
-        ("a.xls", OLE, "a.xls is an old Excel workbook (.xls), which only a later release reads: save it as .xlsx"),
-        ("a.ods", b"PK\x03\x04", "a.ods: .ods is read by a later release: save it as .xlsx"),
+        ("a.xls", OLE, f"a.xls {DAMAGED}"),
+        ("a.csv", OLE, "a.csv is an old Excel workbook (.xls): rename it to .xls"),
         ("a.xlsb", b"PK\x03\x04", "a.xlsb is a binary workbook (.xlsb), which is not read: save it as .xlsx"),
         ("a.csv", b"PK\x03\x04", "a.csv is a zip file, as workbooks are: if it is one, rename it to .xlsx"),
-        ("a.doc", b"x", "a.doc is none of the files that are read: .xlsx, .xlsm, .csv, .tsv"),
+        ("a.doc", b"x", "a.doc is none of the files that are read: .xlsx, .xlsm, .xls, .ods, .csv, .tsv"),
     ],
 )
 def test_a_file_of_another_kind_is_refused_by_what_it_holds(
@@ -328,6 +332,7 @@ XML_TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc", "Cn"], include_
 )
 
 
+@settings(deadline=None, max_examples=40)  # a child each
 @given(st.lists(st.lists(XML_TEXT, min_size=3, max_size=3), max_size=5))
 def test_text_in_a_workbook_reads_back_the_same(
     tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]]
@@ -359,6 +364,8 @@ def test_text_in_a_csv_reads_back_the_same(tmp_path_factory: pytest.TempPathFact
     assert rows_of(only(open_book(path))) == expected
 
 
+BROKEN = "cells hold line breaks, so that rows and lines count apart: row 2 is lines 2 to 5"
+STRAY = "a quote in the middle of a cell is kept as it stands: 1 row, first line 2"
 COMMA = ("encoding utf-8", "delimiter comma")
 
 
@@ -372,9 +379,9 @@ COMMA = ("encoding utf-8", "delimiter comma")
         ('"a";b\n1;2\n', {2: ["1", "2"]}, ("encoding utf-8", "delimiter semicolon")),
         ("sep=;\r\na;b\r\n1;2\r\n", {3: ["1", "2"]}, ("encoding utf-8", "delimiter semicolon")),
         ("a,b\n\n1,2\n , \n,,,\n3,4\n", {3: ["1", "2"], 6: ["3", "4"]}, COMMA),
-        ('a,b\r1,"x\ry\r\nz\nw"\r3,4\r', {2: ["1", "x\ry\r\nz\nw"], 3: ["3", "4"]}, COMMA),
+        ('a,b\r1,"x\ry\r\nz\nw"\r3,4\r', {2: ["1", "x\ry\r\nz\nw"], 3: ["3", "4"]}, (*COMMA, BROKEN)),
         ("a,b\n1,x\u2028y\u0085z\x0bw\x0cv\n", {2: ["1", "x\u2028y\u0085z\x0bw\x0cv"]}, COMMA),
-        ('a,b\n5" pipe,NA\n#c,"=1+1"\n', {2: ['5" pipe', "NA"], 3: ["#c", "=1+1"]}, COMMA),
+        ('a,b\n5" pipe,NA\n#c,"=1+1"\n', {2: ['5" pipe', "NA"], 3: ["#c", "=1+1"]}, (*COMMA, STRAY)),
         ("a,b\n1,2\n\x1a", {2: ["1", "2"]}, (*COMMA, "Ctrl-Z at the end removed")),
         ("a,b\n1,2\x1a\x1a", {2: ["1", "2"]}, (*COMMA, "Ctrl-Z at the end removed")),
         ("a,b,\n1,2,\n", {2: ["1", "2"]}, COMMA),
@@ -390,22 +397,32 @@ def test_csv_as_programs_write_it(tmp_path: Path, content: str | bytes, rows: Ro
     ("content", "message"),
     [
         ("a,b\n1,2\n1,2,3\n", "a.csv line 3 (row 3) has 3 fields, the header 2"),
-        ('a,b\n"1\n1",2\n1\n', "a.csv line 4 (row 3) has 1 fields, the header 2"),
-        ("a,b\n1,2,\n", "a.csv line 2 (row 2) has 3 fields, the header 2"),
+        (
+            'a,b\n"1\n1",2\n1\n',
+            "a.csv line 4 (row 3) has 1 field, the header 2: an empty field needs its delimiter, too",
+        ),
+        (
+            "a,b\n1,2,\n",
+            "a.csv line 2 (row 2) has 3 fields, the header 2: take the delimiter at the end of the line away",
+        ),
         ("a,b,\n1,2,3\n", "a.csv: a!C2: data outside the header's columns"),
         ('a,b\n"x\ny",2\n"x\ny","z\n3,4\n', "a.csv line 5 (row 3, column 2): a quote opens here and is never closed"),
         ('a,b\n"x"y,2\n', "a.csv line 2 (row 2, column 1): text after a closing quote"),
-        ('a,b\n1,"x\\"y"\n', "a.csv line 2 (row 2, column 2): text after a closing quote"),
-        ("a,b\n1," + "x" * 1_000_001 + "\n", "a.csv line 2 (row 2, column 2): a field of more than 1,000,000"),
+        ('a,b\n1,"x\\"y"\n', "a.csv line 2 (row 2, column 2): a backslash before a quote"),
+        ("a,b\n1," + "x" * 1_000_001 + "\n", "a.csv line 2 (row 2, column 2): a field of 1,000,001 characters"),
+        ('a,b\n"x","' + "y" * 1_000_001 + '",\n', "a.csv line 2 (row 2, column 2): a field of 1,000,001 characters"),
         ('a,b\n1,"' + "x\n" * 600_000, "a.csv line 2 (row 2, column 2): a field of more than 1,000,000"),
-        ("x" * 30_000_000, "a.csv line 1 is longer than 20,000,000 characters"),
+        ("x" * 30_000_000, "a.csv line 1 is too long, over 16,000,000 characters"),
         ("a,b\n\n1,\xe9\n".encode("cp1252"), "a.csv line 3: byte 0xE9 is not utf-8: name the encoding"),
         (b"a,b\n1,\xc0\xaf\n", "a.csv line 2: byte 0xC0 is not utf-8"),
         (b"a,b\n1,\xe2\x82", "a.csv line 2: byte 0xE2 is not utf-8"),
         (b"a,b\r" * 300_000 + b"\xed\xa0\x80", "a.csv line 300001: byte 0xED is not utf-8"),
         (b"\xff\xfea\0\n\0\x00\xd8", "a.csv line 2: byte 0x00 is not utf-16"),
-        ("a,b\n\u00e9,2\n".encode("utf-16-le"), "a.csv line 1: NUL bytes, as in UTF-16"),
-        (b"a,b\n1,x\0y\n", "a.csv line 2: NUL bytes, as in UTF-16"),
+        (
+            "a,b\n\u00e9,2\n".encode("utf-16-le"),
+            "a.csv line 1: NUL bytes, which looks like UTF-16 without its mark: name it with --encoding utf-16-le",
+        ),
+        (b"a,b\n1,x\0y\n", "a.csv line 2: NUL bytes, which no text has"),
         ("a|b\n1|2\n", "a.csv: the header has pipes but no comma, semicolon or tab"),
         ("\n\na,b\n", "a.csv: a row 1 is blank: name the header's row with --header-row"),
     ],
