@@ -206,7 +206,7 @@ def test_sheets_stamp_and_hidden_parts(tmp_path: Path) -> None:
     assert book.stamp == (("run", "7"), (), ("key", "00123"))
     assert [(s.name, s.header, s.header_row, s.hidden, s.facts, rows_of(s)) for s in book.sheets] == [
         ("Sheet1", ("name",), 1, False, (), {2: ["one"], 3: ["two"], 5: ["three"]}),
-        ("About", ("x",), 1, True, ("the sheet is hidden",), {}),
+        ("About", ("x",), 1, True, (), {}),
         ("Empty", (), 1, False, (), {}),
     ]
     assert [sheet.name for sheet in open_book(path, ReadOptions(sheet="About")).sheets] == ["About"]
