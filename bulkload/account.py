@@ -118,8 +118,11 @@ def _marks(findings: Iterable[Finding], places: Mapping[int, int]) -> dict[int, 
             continue
         mark = marks.setdefault(places.get(finding.column or 0, 0), Mark())
         mark.messages.append(finding.message)
-        if finding.column in places and mark.look is not Look.FAULT:
-            mark.look = Look.FAULT if finding.severity is Severity.ERROR else Look.WARNED
+        # A row with an error is filled as it is; a warning of a whole row would not be seen.
+        if finding.severity is Severity.WARNING:
+            mark.look = mark.look or Look.WARNED
+        elif finding.column in places:
+            mark.look = Look.FAULT
     return marks
 
 

@@ -27,6 +27,7 @@ class Intake:
     def __init__(self, file: Path, found: Recognised) -> None:
         self._file = file
         self._left_alone = found.left_alone
+        self._of_file = found.facts
         self._sheets = {assigned.sheet.name: _SheetRead(assigned, Causes()) for assigned in found.assigned}
         for sheet in self._sheets.values():
             sheet.causes.add(sheet.assigned.notes)
@@ -46,7 +47,7 @@ class Intake:
 
     def lines(self, most: int | None = None) -> list[str]:
         """What was read, in lines for a person; of the details of each sheet the first `most` alone."""
-        lines = []
+        lines = [*self._of_file]
         for sheet in self._sheets.values():
             lines.append(_headline(sheet))
             lines += [f"  {line}" for line in _first(_details(sheet), most)]
@@ -60,6 +61,7 @@ class Intake:
         """The same for a program. `encoding` and `delimiter` are null for a workbook."""
         return {
             "file": str(self._file),
+            "facts": list(self._of_file),
             "sheets": [_facts(sheet) for sheet in self._sheets.values()],
             "left_alone": [
                 {"sheet": one.sheet.name, "hidden": one.sheet.hidden, "why": one.why} for one in self._left_alone

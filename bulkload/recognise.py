@@ -29,11 +29,15 @@ class LeftAlone:
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
-    """The sheets to import, from left to right, those left alone, and what a person must know of old templates."""
+    """The sheets to import, from left to right, those left alone, and what a person must know of old templates.
+
+    `facts` are what is to be told of the file as a whole.
+    """
 
     assigned: tuple[Assigned, ...]
     left_alone: tuple[LeftAlone, ...] = ()
     remarks: tuple[str, ...] = ()
+    facts: tuple[str, ...] = ()
 
 
 def find_resource(name: str, apis: Mapping[str, Api]) -> Resource:
@@ -80,7 +84,7 @@ def recognise(book: Book, apis: Mapping[str, Api], resource: str | None = None) 
         raise UnusableFile(_listed(book.path, map(str, faults)))
     if not assigned:
         raise UnusableFile(_listed(book.path, [*map(str, left_alone), *remarks, _nothing_recognised(apis)]))
-    return Recognised(tuple(assigned), tuple(left_alone), (*book.facts, *remarks))
+    return Recognised(tuple(assigned), tuple(left_alone), tuple(remarks), book.facts)
 
 
 def _listed(path: str, lines: Iterable[str]) -> str:

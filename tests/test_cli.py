@@ -179,6 +179,7 @@ def test_what_was_read_is_said_before_anything_is_sent_and_for_programs(folder: 
         _, told = summary([command[0], "called-route.csv", *command[1:], "--encoding", "cp1252"], capsys)
         assert told["read"] == {
             "file": "called-route.csv",
+            "facts": [],
             "sheets": [
                 {
                     "sheet": "called-route", "hidden": False, "resource": "aicc/called-route", "header_row": 1,

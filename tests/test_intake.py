@@ -43,12 +43,14 @@ def test_all_frames_are_counted_and_what_was_read_how_is_told_with_its_first_cel
         Recognised(
             (assigned(one, own={"Import ID": 2}, notes=(header,)),),
             (LeftAlone(sheet("About", hidden=True), "it is empty"),),
+            facts=("macros are not read",),
         ),
     )
     wrong = Finding("In", 2, 1, "Name", "x", "enum", "wrong")
     read.add("In", frame(2, 3, blank_rows=1, hidden_rows=1), [wrong, *(note(row, "shown as 007") for row in (2, 3))])
     read.add("In", frame(5, 6, blank_rows=2), [note(row, "shown as 007") for row in (5, 6)])
     lines = [
+        "macros are not read",
         "In (the sheet is hidden): 4 rows for cinnox/destination, below the header in row 1",
         "  1 row hidden in the sheet is read like all others",
         "  3 rows are blank and skipped",
@@ -62,9 +64,10 @@ def test_all_frames_are_counted_and_what_was_read_how_is_told_with_its_first_cel
     assert read.lines() == lines
     assert read.hidden_rows == 1
     assert read.lines(3) == [
-        *lines[:3], "  and 5 more, which the sheet Summary and --json tell", lines[8]]  # fmt: skip
+        *lines[:4], "  and 5 more, which the sheet Summary and --json tell", lines[9]]  # fmt: skip
     assert read.facts() == {
         "file": "d.csv",
+        "facts": ["macros are not read"],
         "sheets": [
             {
                 "sheet": "In", "hidden": True, "resource": "cinnox/destination", "header_row": 1,

@@ -405,3 +405,13 @@ def test_only_its_owner_may_read_a_result(tmp_path: Path) -> None:
     for name in ("r.xlsx", "r.csv"):
         for path in write_result(tmp_path / name, [plain_sheet([["a"]])], Summary()):
             assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_finding_of_a_whole_row_fills_its_first_cell_and_counts(tmp_path: Path) -> None:
+    total = Finding("Sheet", 2, None, "", "Total", "total", "a total?", Severity.WARNING)
+    path = tmp_path / "c.xlsx"
+    write_result(path, [plain_sheet([["Total", "2"]], findings=[total])], Summary(), outcomes=False)
+    cell = load_workbook(path)["Sheet"]["A2"]
+    assert cell.comment
+    assert (cell.fill.fgColor.rgb, cell.comment.text) == ("FFFFF6D6", "a total?")
+    assert values(path, "Summary")[2][:4] == ("Sheet", 1, 0, 1)
