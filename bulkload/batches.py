@@ -11,8 +11,9 @@ from bulkload.job import Job, Part, refuse_empty
 from bulkload.journal import Journal, Known, NewRow
 from bulkload.models import CREATE, UPDATE, Claim, Frame, Severity, Status
 from bulkload.recognise import Assigned
+from bulkload.seen import Seen
 from bulkload.send import Outgoing
-from bulkload.validate import Checked, Seen, Validator, claims
+from bulkload.validate import Checked, Validator, claims
 
 
 @dataclass(frozen=True, slots=True)

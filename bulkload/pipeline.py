@@ -18,7 +18,8 @@ from bulkload.resolve import by_word
 from bulkload.resource import Resource
 from bulkload.result import own_left_out, refuse_other_file, result_sheet
 from bulkload.run import Course
-from bulkload.validate import Seen, Validator
+from bulkload.seen import Seen
+from bulkload.validate import Validator
 
 _LISTED = 20
 

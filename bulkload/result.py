@@ -17,7 +17,8 @@ from bulkload.job import Job, Progress, Report, Silent, open_again
 from bulkload.journal import Journal
 from bulkload.models import FRAME_ROWS, Book, Frame, Run, Status
 from bulkload.recognise import Assigned, Recognised
-from bulkload.validate import Seen, Validator
+from bulkload.seen import Seen
+from bulkload.validate import Validator
 
 
 def write_result(job: Job, journal: Journal, run: Run, found: Recognised, report: Report, progress: Progress) -> None:
