@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bulkload import plan
+from bulkload.counted import Counted
 from bulkload.errors import UnusableFile
 from bulkload.job import Job, Part, refuse_empty
 from bulkload.journal import Journal, Known, NewRow
@@ -29,7 +30,7 @@ class Batch:
 def plan_rows(job: Job, part: Part, journal: Journal) -> Iterator[Batch]:
     """Read, check and plan the rows of one API, frame by frame. Raises UnusableFile where there are none."""
     seen: dict[str, Seen] = {}
-    counted: dict[str, plan.Counted] = {}
+    counted: dict[str, Counted] = {}
     rows = 0
     for assigned in part.sheets:
         name = assigned.resource.full_name
@@ -39,7 +40,7 @@ def plan_rows(job: Job, part: Part, journal: Journal) -> Iterator[Batch]:
             assigned.sheet.name,
             part.target,
             journal,
-            counted.setdefault(name, plan.Counted()),
+            counted.setdefault(name, Counted()),
             job.wishes,
         )
         for frame in assigned.sheet.frames():
@@ -128,10 +129,10 @@ def values_of(part: Part, journal: Journal, fingerprints: Collection[str]) -> di
     found: dict[str, Mapping[str, Any]] = {}
     for assigned in part.sheets:
         validator = Validator(assigned, Seen())
-        planner = plan.Planner(assigned.resource, assigned.sheet.name, part.target, journal, plan.Counted())
+        planner = plan.Planner(assigned.resource, assigned.sheet.name, part.target, journal, Counted())
         for frame in assigned.sheet.frames():
             for row in validator.read(frame):
-                if (content := planner.fingerprint(row.values)) in fingerprints:
+                if (content := planner.prints.whole(row.values)) in fingerprints:
                     found[content] = row.values
             if len(found) == len(fingerprints):
                 return found

@@ -1,4 +1,4 @@
-"""What was met in a file of any length: 64-bit hashes with the row where each stood first, in a few bytes a row."""
+"""What was met in a file of any length: 64-bit hashes and a number for each, in a few bytes a row."""
 
 from dataclasses import dataclass, field
 
@@ -14,7 +14,7 @@ _LARGEST = 1 << 21
 
 @dataclass(slots=True)
 class Hashes:
-    """Hashes and rows (0 where none is found), 12 bytes for each.
+    """Hashes, and for each a number that is no nought: the row where it stood first, or how often. 12 bytes for both.
 
     Of ten million rows two unlike ones share a hash once in 300,000 files.
     """
@@ -23,7 +23,7 @@ class Hashes:
     _chunks: list[tuple[Hashed, Rows]] = field(default_factory=list)
 
     def find(self, hashes: Hashed) -> Rows:
-        """The row of each hash, 0 where it was not met."""
+        """The number of each hash, 0 where it was not met."""
         found = np.zeros(len(hashes), dtype=np.uint32)
         for known, rows in self._chunks:
             places = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
@@ -39,6 +39,13 @@ class Hashes:
         self._chunks.append((hashes[order], rows[order]))
         while len(self._chunks) > 1 and len(self._chunks[-2][0]) <= min(2 * len(self._chunks[-1][0]), _LARGEST):
             self._chunks.append(_merged(self._chunks.pop(-2), self._chunks.pop()))
+
+    def change(self, hashes: Hashed, rows: Rows) -> None:
+        """Keep other numbers for hashes that were met before."""
+        for known, kept in self._chunks:
+            places = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
+            hit = known[places] == hashes
+            kept[places[hit]] = rows[hit]
 
     def __len__(self) -> int:
         return sum(len(known) for known, _ in self._chunks)

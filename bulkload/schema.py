@@ -284,14 +284,14 @@ def _rule_check(resource: Resource, rule: Rule) -> RowCheck:
     named = [of_body[word] for word in dict.fromkeys(words) if word in of_body]
     part = tuple(of_body.values()) if _SWEEPING.intersection(words) else tuple(named)
     marked = named[0] if named else None
-    holder = replace(resource, columns=part)
     referred = {key: value for key, value in (resource.create.body or {}).items() if key != "allOf"}
     relation = {**referred, "if": rule.when, "then": rule.then}
     judge = validator(relation, f"a rule of {resource.full_name}")
+    body = replace(resource, columns=part).bodies()
 
     def holds(frame: pd.DataFrame) -> Mask:
         rows = records(frame[[column.name for column in part]])
-        return pd.Series([judge.is_valid(holder.body(row)) for row in rows], index=frame.index, dtype=bool)
+        return pd.Series([judge.is_valid(body(row)) for row in rows], index=frame.index, dtype=bool)
 
     says = rule.message or _relation_words(rule, marked, named)
     looked_into = set(_words([rule.then, rule.when], but="required"))

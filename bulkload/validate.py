@@ -194,11 +194,13 @@ class Validator:
 
     def _body_findings(self, rows: Sequence[Row]) -> Iterator[Finding]:
         """Hold each finished body against the API's own JSON Schema, for what no check of columns could say."""
-        id_column = self._resource.id_column
+        id_column, update, create = self._resource.id_column, self._resource.update, self._resource.create
+        id_name = id_column.name if id_column else ""
+        of_create, of_update = self._bodies.get(create.id), self._bodies.get(update.id) if update else None
+        made = self._resource.bodies()
         for row in rows:
-            update = self._resource.update if id_column and id_column.name in row.values else None
-            judge = self._bodies.get((update or self._resource.create).id)
-            body = self._resource.body(row.values)
+            judge = of_update if update and id_name in row.values else of_create
+            body = made(row.values)
             if judge is None or judge.is_valid(body):
                 continue
             found = {self._column_at(error.instance_path): error.message for error in judge.iter_errors(body)}

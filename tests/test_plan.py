@@ -14,10 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bulkload.counted import Counted
 from bulkload.journal import Journal, Known, NewRow
 from bulkload.models import CREATE, DONE, MASK, UPDATE, Outcome, Request, Row, Status
 from bulkload.openapi import open_api
-from bulkload.plan import Counted, Planner, Wishes, made_already, request
+from bulkload.plan import Planner, Wishes, made_already, request
 from bulkload.resource import Column, Operation, Parameter, Resource
 
 TARGET = "https://api.example.com/v1 tenant=1"
@@ -136,7 +137,8 @@ SENT = (Status.NOT_SENT, CREATE, "")
 
 
 def fingerprint(journal: Journal, values: Values, resource: Resource = THING, *, with_secrets: bool = True) -> str:
-    return Planner(resource, "Sheet", TARGET, journal, Counted()).fingerprint(values, with_secrets=with_secrets)
+    prints = Planner(resource, "Sheet", TARGET, journal, Counted()).prints
+    return prints.whole(values) if with_secrets else prints.without_secrets(values)
 
 
 def test_a_fingerprint_says_its_version_and_is_the_journals_own(journal: Journal, tmp_path: Path) -> None:
