@@ -1,6 +1,5 @@
 """A row as a keyed hash of what it says, so that a later run knows it again; and the text of its key."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from json.encoder import encode_basestring_ascii
 from typing import Any
@@ -58,21 +57,23 @@ def _labels(placed: Iterable[tuple[str, Column]]) -> list[tuple[str, str]]:
 
 def _json(values: Values, labels: Iterable[tuple[str, str]]) -> str:
     """What `json.dumps` writes of the canonical values; it would take five times as long."""
-    return f"{{{', '.join([label + _text(values[name]) for name, label in labels if name in values])}}}"
+    of_text = encode_basestring_ascii
+    parts = [
+        label + (of_text(value) if type(value := values[name]) is str else _text(value))
+        for name, label in labels
+        if name in values
+    ]
+    return f"{{{', '.join(parts)}}}"
 
 
 def _text(value: Any) -> str:
-    if type(value) is str:
-        return encode_basestring_ascii(value)
+    """A value as text, so that a row stays the same row when a new document calls its number a text. None is null."""
     if type(value) is list:
         return f"[{', '.join([_text(one) for one in value])}]"
-    return json.dumps(_canonical(value))
-
-
-def _canonical(value: Any) -> str | None:
-    """A value as text, so that a row stays the same row when a new document calls its number a text. None is null."""
+    if value is None:
+        return "null"
     if isinstance(value, bool):
-        return str(value).lower()
+        return f'"{str(value).lower()}"'
     if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return value if value is None else str(value)
+        return f'"{int(value)}"'
+    return encode_basestring_ascii(str(value))

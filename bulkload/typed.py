@@ -272,10 +272,10 @@ class _OfColumn:
     def _clear(self, updates: Flags) -> None:
         """`(clear)` empties a cell of an update, where the field allows it."""
         cells, column = self._cells, self._column
-        codes = [code for code, text in enumerate(cells.texts) if len(text) == len(CLEAR) and text.casefold() == CLEAR]
-        rows = cells.flags(codes) & ~self._settled if codes else None
-        if rows is None:
+        if CLEAR[0] not in "".join(cells.texts):
             return
+        codes = [code for code, text in enumerate(cells.texts) if text.casefold() == CLEAR]
+        rows = cells.flags(codes) & ~self._settled
         allowed = rows & updates if column.place == "body" else np.zeros_like(rows)
         self._tell_rows(rows & ~allowed, of_cell(column, "clear", _NOT_UPDATED, CLEAR))
         try:

@@ -124,9 +124,8 @@ class Validator:
     def _failure(self, column: Column, check: pa.Check, value: str) -> Said:
         rule, says = str(check.name), str(check.error)
         said = of_value(column, rule, value, says)
-        if rule in _TOO_SHORT and not column.secret:
-            said = replace(said, message=said.message + damage.zeros_lost(value, self._reader.fits(column)))
-        return said
+        meant = "" if rule not in _TOO_SHORT or column.secret else damage.zeros_lost(value, self._reader.fits(column))
+        return replace(said, message=said.message + meant) if meant else said
 
     def _decomposed(self, cells: TypedFrame, one: TypedColumn) -> Iterator[Finding]:
         """Keys whose letters and accents are typed apart are compared as those that are typed together."""

@@ -1,13 +1,13 @@
 """What things cost, as ratios against a baseline in the same run: figures to read, never a test.
 
-python -m tests.bench journal
+python -m tests.bench journal|checking
 """
 
 import argparse
 
-from tests.bench import journal
+from tests.bench import checking, journal
 
-BENCHES = {"journal": journal.main}
+BENCHES = {"journal": journal.main, "checking": checking.main}
 
 
 def main() -> None:
