@@ -16,7 +16,7 @@ WORDS = {
         "outcomes", "warnings",
     ),
     "branch": ("resource", "title", "find", "key", "alike", "id", "message", "note", "warnings"),
-    "property": ("labels", "separator", "column"),
+    "property": ("labels", "separator", "dateFormat", "decimal", "column"),
     "parameter": ("account",),
     "find": ("operation", "with", "records", "match", "ignore", "id", "present", "absent", "page"),
     "page": ("limit", "offset", "size", "total"),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from rapidfuzz import process
 
 from bulkload import stamp as stamps
+from bulkload.declared import date_format
 from bulkload.errors import UnusableFile, UsageError
 from bulkload.models import RESULT_COLUMNS, Book, Finding, Sheet, column_letter
 from bulkload.resource import Api, Column, Parameter, Resource
@@ -94,6 +95,31 @@ def recognise(book: Book, apis: Mapping[str, Api], resource: str | None = None) 
     if not assigned:
         raise UnusableFile("\n".join(f"{book.path}: {line}" for line in (*remarks, _nothing_recognised(apis))))
     return Recognised(tuple(assigned), tuple(remarks))
+
+
+def with_date_format(found: Recognised, said: str) -> Recognised:
+    """The same, with text dates read as the person says; what the document declares of a column stays.
+
+    Raises UsageError for a format that is none.
+    """
+    try:
+        form = date_format(said)
+    except ValueError as error:
+        raise UsageError(f"--date-format: {error}.") from error
+
+    def dated(column: Column) -> Column:
+        is_date = column.schema.get("format") == "date"
+        return replace(column, date_format=form) if is_date and not column.date_format else column
+
+    assigned = tuple(
+        replace(
+            one,
+            resource=replace(one.resource, columns=tuple(map(dated, one.resource.columns))),
+            columns={position: dated(column) for position, column in one.columns.items()},
+        )
+        for one in found.assigned
+    )
+    return Recognised(assigned, (*found.remarks, f"Dates that are text are read as {form}, as --date-format says."))
 
 
 def match_header(sheet: Sheet, resource: Resource) -> tuple[Assigned, list[Finding]]:

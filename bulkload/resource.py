@@ -49,7 +49,8 @@ class Column:
     `place` is `body` or `path`; `pointer` is the JSON pointer of the value in the body (`/displayName`), or `/` and the
     name of the path parameter. `schema` describes one value: the member of the list where `many` is true. `labels` maps
     the text of a code to its word for people. `required` says that a created record must have it. `separator` parts the
-    members of a list in one cell; empty: a comma, a semicolon or a line break does.
+    members of a list in one cell; empty: a comma, a semicolon or a line break does. `date_format` says how text dates
+    are written (`DD/MM/YYYY`), empty where nobody has said; `decimal` is the decimal sign of numbers.
     """
 
     name: str
@@ -66,6 +67,8 @@ class Column:
     examples: tuple[Any, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     separator: str = ""
+    date_format: str = ""
+    decimal: str = "."
     min_items: int | None = None
     max_items: int | None = None
 

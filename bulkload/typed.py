@@ -1,7 +1,7 @@
 """A frame of text → the same frame as values, and what is told of its cells on the way."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bulkload import cleaning, damage, schema
+from bulkload.declared import Dates, dates, numbers
 from bulkload.distinct import Codes, Distinct, Flags
 from bulkload.finding import Places, Said, of_cell, of_value
 from bulkload.models import CLEAR, MASK, Finding, Frame, Kind, Row, Severity, Spoilt
@@ -109,6 +110,11 @@ class Reader:
         self._resource = assigned.resource
         self.places = Places(assigned.sheet.name, {column.name: at for at, column in assigned.columns.items()})
         self._fits = {column.name: schema.fits(column) for column in self._resource.columns}
+        self._dates = {
+            column.name: Dates(column.date_format)
+            for column in self._resource.columns
+            if column.schema.get("format") == "date" and not column.secret
+        }
         self._phones = {column.name for column in self._resource.columns if damage.is_for_phones(column)}
 
     def read(self, frame: Frame) -> TypedFrame:
@@ -150,6 +156,15 @@ class Reader:
         filled: Flags = cells.flags([code for code, text in enumerate(texts) if text]) | told
         return filled
 
+    def declared(
+        self, column: Column, texts: Sequence[str], kept: Collection[int]
+    ) -> tuple[list[str], dict[int, Said]]:
+        """The texts with dates and decimal commas as they are declared, or as the cells so far can only be read."""
+        if column.name in self._dates:
+            read, remarks, self._dates[column.name] = dates(column, texts, self._dates[column.name])
+            return read, remarks
+        return numbers(column, texts, kept) if column.decimal == "," else (list(texts), {})
+
     @property
     def is_result(self) -> bool:
         """Whether the sheet is a result of an earlier run."""
@@ -188,8 +203,8 @@ class _OfColumn:
         self._tell_kinds()
         self._clear(updates)
         shown = self._cells
+        text = pd.Series(self._declared(), dtype="str")
         wanted = shown.without(self._settled)
-        text = pd.Series(shown.texts, dtype="str")
         values, faults = typed(self._column, text)
         self._tell(
             {code: [of_value(self._column, one.rule, one.value, one.says) for one in of] for code, of in faults.items()}
@@ -260,6 +275,19 @@ class _OfColumn:
         for place, pair in zip(other.tolist(), pairs.tolist(), strict=True):
             if one := said[pair]:
                 self._tell_row(place, one)
+
+    def _declared(self) -> list[str]:
+        """The texts with dates and numbers as every program reads them."""
+        cells, kinds = self._cells, self._kinds
+        kept: set[int] = set()
+        if kinds is not None:
+            kept = {*cells.codes[kinds != Kind.TEXT].tolist()} - {*cells.codes[kinds == Kind.TEXT].tolist()}
+        texts, remarks = self._reader.declared(self._column, cells.texts, kept)
+        self._tell({code: [said] for code, said in remarks.items()})
+        refused = [code for code, said in remarks.items() if said.severity is Severity.ERROR]
+        for code in refused:
+            texts[code] = ""
+        return texts
 
     def _shorter(self) -> Mapping[str, Said]:
         if self._column.type != "string" or self._column.enum or self._column.secret or self._kinds is None:

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 from rapidfuzz import fuzz, process
 
+from bulkload.damage import percentage
 from bulkload.models import CLEAR
 from bulkload.resource import Column
 from bulkload.schema import DTYPES
@@ -188,6 +189,8 @@ def _cut_number(text: str) -> Fault | None:
 
 def _integer(text: str) -> Any:
     if not _WHOLE.fullmatch(text):
+        if text.endswith("%"):
+            return Fault("percentage", text, percentage(text))
         return Fault("type", text, "is not a whole number. Write digits only, like 15.")
     number = Decimal(text)  # int() refuses more than 4,300 digits
     if not -_LARGEST <= number < _LARGEST:
@@ -197,6 +200,8 @@ def _integer(text: str) -> Any:
 
 def _number(text: str) -> Any:
     if not _DECIMAL.fullmatch(text):
+        if text.endswith("%"):
+            return Fault("percentage", text, percentage(text))
         hint = "Write a point, not a comma, like 1.5." if "," in text else "Write it like 1.5."
         return Fault("type", text, f"is not a number. {hint}")
     number = float(text)
