@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from bulkload import plan
+from bulkload.counted import Counted
 from bulkload.errors import UnusableFile
 from bulkload.job import Job, Part, refuse_empty
 from bulkload.journal import Journal, Known, NewRow
 from bulkload.models import CREATE, UPDATE, Claim, Frame, Severity, Status
 from bulkload.recognise import Assigned
+from bulkload.seen import Seen
 from bulkload.underway import Outgoing
-from bulkload.validate import Checked, Seen, Validator, claims
+from bulkload.validate import Checked, Validator, claims
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class Batch:
 def plan_rows(job: Job, part: Part, journal: Journal) -> Iterator[Batch]:
     """Read, check and plan the rows of one API, frame by frame. Raises UnusableFile where there are none."""
     seen: dict[str, Seen] = {}
-    counted: dict[str, plan.Counted] = {}
+    counted: dict[str, Counted] = {}
     rows = 0
     for assigned in part.sheets:
         name = assigned.resource.full_name
@@ -38,7 +40,7 @@ def plan_rows(job: Job, part: Part, journal: Journal) -> Iterator[Batch]:
             assigned.sheet.name,
             part.target,
             journal,
-            counted.setdefault(name, plan.Counted()),
+            counted.setdefault(name, Counted()),
             job.wishes,
         )
         for frame in assigned.sheet.frames():
@@ -57,7 +59,7 @@ def outgoing(part: Part, journal: Journal, run: str) -> Iterator[list[Outgoing]]
     for assigned in part.sheets:
         resource = assigned.resource
         validator = Validator(assigned, Seen())
-        planner = plan.Planner(resource, assigned.sheet.name, part.target, journal, plan.Counted())
+        planner = plan.Planner(resource, assigned.sheet.name, part.target, journal, Counted())
         for frame in assigned.sheet.frames():
             numbers = frame.text.index
             if numbers.empty:  # it only counts blank rows
@@ -67,7 +69,7 @@ def outgoing(part: Part, journal: Journal, run: str) -> Iterator[list[Outgoing]]
             batch = []
             for row in validator.read(frame):
                 repeat = repeatable.get(row.number)
-                if repeat and repeat.unsure and planner.fingerprint(row.values) == repeat.fingerprint:
+                if repeat and repeat.unsure and planner.prints.whole(row.values) == repeat.fingerprint:
                     waiting[row.number] = (repeat.action, repeat.id)
                 if row.number in waiting:
                     action, record = waiting[row.number]
@@ -135,10 +137,10 @@ def values_of(part: Part, journal: Journal, fingerprints: Collection[str]) -> di
     found: dict[str, Mapping[str, Any]] = {}
     for assigned in part.sheets:
         validator = Validator(assigned, Seen())
-        planner = plan.Planner(assigned.resource, assigned.sheet.name, part.target, journal, plan.Counted())
+        planner = plan.Planner(assigned.resource, assigned.sheet.name, part.target, journal, Counted())
         for frame in assigned.sheet.frames():
             for row in validator.read(frame):
-                if (content := planner.fingerprint(row.values)) in fingerprints:
+                if (content := planner.prints.whole(row.values)) in fingerprints:
                     found[content] = row.values
             if len(found) == len(fingerprints):
                 return found

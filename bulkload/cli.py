@@ -33,6 +33,7 @@ SheetName = Annotated[str | None, typer.Option("--sheet", metavar="NAME", help="
 HeaderRow = Annotated[int | None, typer.Option("--header-row", metavar="N", min=1, help="The row with the titles.")]
 Encoding = Annotated[str | None, typer.Option("--encoding", metavar="E", help="Of a CSV: utf-8, cp1252, ...")]
 Delimiter = Annotated[str | None, typer.Option("--delimiter", metavar="D", help="Of a CSV: one character, or tab.")]
+DateFormat = Annotated[str | None, typer.Option("--date-format", metavar="F", help="Of text dates: DD/MM/YYYY.")]
 # Where to send and what to keep
 Named = Annotated[list[str] | None, typer.Option("--connection", "-c", metavar="C", help="A name in bulkload.toml.")]
 Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Instead of bulkload.toml.")]
@@ -150,6 +151,7 @@ def check(
     header_row: HeaderRow = None,
     encoding: Encoding = None,
     delimiter: Delimiter = None,
+    date_format: DateFormat = None,
     config: Config = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -164,7 +166,7 @@ def check(
     from bulkload.models import Severity
     from bulkload.read import ReadOptions
 
-    reading = ReadOptions(sheet, header_row, encoding, delimiter)
+    reading = ReadOptions(sheet, header_row, encoding, delimiter, date_format)
     job = Job(file, catalogue.apis(api, config=config), arrange.no_connection, resource, reading)
     report = pipeline.check(job, output)
     status = 1 if report.causes.count(Severity.ERROR) else 0
@@ -188,6 +190,7 @@ def import_(
     header_row: HeaderRow = None,
     encoding: Encoding = None,
     delimiter: Delimiter = None,
+    date_format: DateFormat = None,
     rate: RateText = None,
     concurrency: Concurrency = None,
     wait_for_api: WaitForApi = "10m",
@@ -225,7 +228,7 @@ def import_(
         connect = stack.enter_context(arrange.sandbox(apis, fault)) if sandbox else arrange.chooser(connection, config)
         opened = stack.enter_context(arrange.journal(journal))
         job = Job(
-            file, apis, connect, resource, ReadOptions(sheet, header_row, encoding, delimiter),
+            file, apis, connect, resource, ReadOptions(sheet, header_row, encoding, delimiter, date_format),
             wishes=Wishes(again, update), trust_result=trust_result, result=output, limit=limit, stop_after=stop_after,
             resolve=not no_resolve, rate=arrange.rate(rate), concurrency=concurrency,
             wait_for_api=arrange.wait_for_api(wait_for_api),
@@ -252,6 +255,7 @@ def resume(
     header_row: HeaderRow = None,
     encoding: Encoding = None,
     delimiter: Delimiter = None,
+    date_format: DateFormat = None,
     rate: RateText = None,
     concurrency: Concurrency = None,
     wait_for_api: WaitForApi = "10m",
@@ -277,7 +281,7 @@ def resume(
     with contextlib.ExitStack() as stack:
         opened = stack.enter_context(arrange.journal(journal))
         found = opened.run(run)
-        reading = ReadOptions(sheet, header_row, encoding, delimiter)
+        reading = ReadOptions(sheet, header_row, encoding, delimiter, date_format)
         job = replace(
             arrange.job_of(found, opened, file, connection, config, api, reading, resource),
             result=output, limit=limit, stop_after=stop_after, as_new=as_new, resolve=not no_resolve,
@@ -302,6 +306,7 @@ def resolve(
     header_row: HeaderRow = None,
     encoding: Encoding = None,
     delimiter: Delimiter = None,
+    date_format: DateFormat = None,
     rate: RateText = None,
     concurrency: Concurrency = None,
     config: Config = None,
@@ -329,7 +334,7 @@ def resolve(
     with contextlib.ExitStack() as stack:
         opened = stack.enter_context(arrange.journal(journal))
         found = opened.run(run)
-        reading = ReadOptions(sheet, header_row, encoding, delimiter)
+        reading = ReadOptions(sheet, header_row, encoding, delimiter, date_format)
         job = replace(
             arrange.job_of(found, opened, file, connection, config, api, reading, resource),
             result=output, words=words, rate=arrange.rate(rate), concurrency=concurrency,
@@ -349,6 +354,7 @@ def result(
     header_row: HeaderRow = None,
     encoding: Encoding = None,
     delimiter: Delimiter = None,
+    date_format: DateFormat = None,
     config: Config = None,
     journal: JournalFile = None,
     as_json: AsJson = False,
@@ -365,7 +371,7 @@ def result(
 
     with arrange.journal(journal) as opened:
         found = opened.run(run)
-        reading = ReadOptions(sheet, header_row, encoding, delimiter)
+        reading = ReadOptions(sheet, header_row, encoding, delimiter, date_format)
         job = replace(arrange.job_of(found, opened, file, None, config, api, reading), result=output)
         report = result_again(job, opened, found)
         options = arrange.same_options(found, None, journal)

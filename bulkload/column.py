@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import chain, count
 from typing import Any
 
+from bulkload.declared import date_format
 from bulkload.document import escape
 from bulkload.models import RESULT_COLUMNS
 from bulkload.node import Node, Unsupported
@@ -63,9 +64,27 @@ def read(name: str, schema: Node, *, required: bool) -> Column:
         examples=_examples(schema),
         labels={**own["labels"].text_by_name(), **said["labels"].text_by_name()},
         separator=said["separator"].text(""),
+        date_format=_date_format(own["dateFormat"] or said["dateFormat"], value),
+        decimal=_decimal(own["decimal"] or said["decimal"], kind, many=many, parted=bool(said["separator"])),
         min_items=schema["minItems"].value,
         max_items=schema["maxItems"].value,
     )
+
+
+def _date_format(said: Node, value: Node) -> str:
+    if not said:
+        return ""
+    if value.value.get("format") != "date":
+        raise said.wrong("dateFormat is for a property of format: date")
+    return said.parsed(date_format)
+
+
+def _decimal(said: Node, kind: str, *, many: bool, parted: bool) -> str:
+    if not said:
+        return "."
+    if kind != "number" or (many and not parted):
+        raise said.wrong("decimal is for a property of type: number, and for a list of them with a separator")
+    return said.one_of((",", "."), "decimal sign")
 
 
 def _examples(schema: Node) -> tuple[Any, ...]:

@@ -146,9 +146,10 @@ class Report:
 
 
 def open_file(job: Job) -> tuple[Book, recognise.Recognised]:
-    """Open the file and find the resource of each sheet. Raises UnusableFile."""
+    """Open the file and find the resource of each sheet. Raises UnusableFile, and UsageError."""
     book = read.open_book(job.file, job.reading)
-    return book, recognise.recognise(book, job.apis, job.resource)
+    found = recognise.recognise(book, job.apis, job.resource)
+    return book, recognise.with_date_format(found, job.reading.date_format) if job.reading.date_format else found
 
 
 def open_again(job: Job, journal: Journal, run: Run) -> tuple[Book, recognise.Recognised]:

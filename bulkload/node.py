@@ -17,7 +17,7 @@ WORDS = {
     ),
     "idempotency": ("header", "life"),
     "branch": ("resource", "title", "find", "key", "alike", "id", "message", "note", "warnings"),
-    "property": ("labels", "separator", "column"),
+    "property": ("labels", "separator", "dateFormat", "decimal", "column"),
     "parameter": ("account",),
     "find": ("operation", "with", "records", "match", "ignore", "id", "present", "absent", "page"),
     "page": ("limit", "offset", "size", "total"),

@@ -19,7 +19,8 @@ from bulkload.resolve import by_word
 from bulkload.resource import Resource
 from bulkload.result import foresee, marked_sheet, problems_of, refuse_other_file
 from bulkload.run import Course
-from bulkload.validate import Seen, Validator
+from bulkload.seen import Seen
+from bulkload.validate import Validator
 
 _LISTED = 20
 

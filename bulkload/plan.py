@@ -1,17 +1,15 @@
 """Typed rows → what is to be done with each, against what the journal knows, and the Requests of those to send."""
 
-import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from bulkload.counted import Counted
+from bulkload.fingerprint import Fingerprints, Keys
 from bulkload.journal import Journal, Known, NewRow
 from bulkload.models import CREATE, DONE, MASK, UPDATE, Request, Row, Status
 from bulkload.resource import Resource
 
-# Stands before each fingerprint. A release that hashes otherwise takes the next number and looks rows up by both.
-FINGERPRINT = 1
 # The key of a row that updates a record begins so; a natural key never does.
 _ID = "id:"
 _NO_ID = "(not known)"
@@ -25,32 +23,7 @@ class Wishes:
     update: bool = False
 
 
-@dataclass(slots=True)
-class Counted:
-    """Which of a file's equal rows were met: how many, by fingerprint, and which their results say that they are.
-
-    A row's ordinal is not its place among its equals, but says which of the journal's equal rows it is: those that are
-    done, or may be, come first. So when one of two equal rows is deleted, the other is not sent for it.
-    """
-
-    rows: Counter[str] = field(default_factory=Counter)
-    claimed: set[tuple[str, int]] = field(default_factory=set)
-
-    def claim(self, content: str, ordinal: int, order: Sequence[int]) -> bool:
-        """Take the ordinal that a result's row had; False if another row of the file has it."""
-        given = {_at(order, place) for place in range(1, self.rows[content] + 1)} if content in self.rows else ()
-        if ordinal in given or (content, ordinal) in self.claimed:
-            return False
-        self.claimed.add((content, ordinal))
-        return True
-
-    def next(self, content: str, order: Sequence[int]) -> int:
-        """The next ordinal that no row of the file has, in the order given and then on from its length."""
-        while True:
-            self.rows[content] += 1
-            ordinal = _at(order, self.rows[content])
-            if (content, ordinal) not in self.claimed:
-                return ordinal
+PLAIN = Wishes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,20 +52,35 @@ class _Verdict:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
 class Planner:
     """Decides for the rows of one sheet. `counted` is shared by the sheets of one resource."""
 
-    resource: Resource
-    sheet: str
-    target: str
-    journal: Journal
-    counted: Counted
-    wishes: Wishes = Wishes()
+    def __init__(
+        self,
+        resource: Resource,
+        sheet: str,
+        target: str,
+        journal: Journal,
+        counted: Counted,
+        wishes: Wishes = PLAIN,
+    ) -> None:
+        self.resource = resource
+        self.sheet = sheet
+        self.target = target
+        self.journal = journal
+        self.counted = counted
+        self.wishes = wishes
+        self.prints = Fingerprints(resource, journal.keyed_hash)
+        self._paths = [column for column in resource.columns if column.place == "path"]
+        self._secrets = [column.name for column in resource.columns if column.secret]
+        self._id_name = resource.id_column.name if resource.id_column else ""
+        named = [column for column in resource.columns if column.place == "path" or column.name in resource.key]
+        self._of_update, self._of_key = Keys(self._paths), Keys(named)
+        self._is_key_secret = any(column.secret for column in named)
 
     def decide(self, rows: Sequence[Row], claims: Mapping[int, Known]) -> list[NewRow]:
         """What is to be done with each row that may be sent; `claims` are the journal's rows that the sheet names."""
-        prints = {row.number: self.fingerprint(row.values) for row in rows}
+        prints = {row.number: self.prints.whole(row.values) for row in rows}
         keys = {row.number: self._key(row.values) for row in rows}
         origins = {row.number: claims[row.number] for row in rows if row.number in claims}
         name = self.resource.full_name
@@ -105,12 +93,12 @@ class Planner:
             content, ordinal, key = prints[row.number], ordinals[row.number], keys[row.number]
             origin = origins.get(row.number)
             facts = _Facts(
-                fingerprint=content,
-                ordinal=ordinal,
-                key=key,
-                same=by_print.get(content, {}).get(ordinal),
-                namesake=by_key.get(key),
-                origin=by_print.get(origin.fingerprint, {}).get(origin.ordinal)
+                content,
+                ordinal,
+                key,
+                by_print[content].get(ordinal) if content in by_print else None,
+                by_key.get(key),
+                by_print.get(origin.fingerprint, {}).get(origin.ordinal)
                 if origin and origin.fingerprint != content
                 else None,
             )
@@ -128,7 +116,7 @@ class Planner:
             # What a result of this run will be held against. A row taken on trust has nothing yet.
             open_fingerprint = earlier.open_fingerprint
             if not open_fingerprint and not _cut(row.values):
-                open_fingerprint = self.fingerprint(row.values, with_secrets=False)
+                open_fingerprint = self.prints.without_secrets(row.values)
             planned.append(
                 NewRow(
                     sheet=self.sheet,
@@ -146,16 +134,6 @@ class Planner:
             )
         return planned
 
-    def fingerprint(self, values: Mapping[str, Any], *, with_secrets: bool = True) -> str:
-        """The keyed hash of a row's canonical values by place, blanks left out, after its version: `1:...`."""
-        placed = {
-            f"{column.place}{column.pointer}": _canonical(values[column.name])
-            for column in self.resource.columns
-            if column.name in values and (with_secrets or not column.secret)
-        }
-        content = json.dumps([self.resource.full_name, placed], sort_keys=True)
-        return f"{FINGERPRINT}:{self.journal.keyed_hash(content)}"
-
     def _ordinals(
         self,
         prints: Mapping[int, str],
@@ -163,15 +141,17 @@ class Planner:
         origins: Mapping[int, Known],
     ) -> dict[int, int]:
         """Which of its equals each row is. A row of a result is the one that it was, so those are served first."""
-        orders = {content: self._order(by_print.get(content, {})) for content in set(prints.values())}
+        orders = {content: self._order(known) for content, known in by_print.items()}
+        counts = self.counted.counts(prints.values())
         ordinals = {}
         for number, origin in origins.items():
             content = prints[number]
-            if origin.fingerprint == content and self.counted.claim(content, origin.ordinal, orders[content]):
+            if origin.fingerprint == content and counts.claim(content, origin.ordinal, orders.get(content, ())):
                 ordinals[number] = origin.ordinal
         for number, content in prints.items():
             if number not in ordinals:
-                ordinals[number] = self.counted.next(content, orders[content])
+                ordinals[number] = counts.next(content, orders.get(content, ()))
+        self.counted.keep(counts)
         return ordinals
 
     def _order(self, known: Mapping[int, Known]) -> list[int]:
@@ -181,19 +161,15 @@ class Planner:
         return [*first, *sorted(set(range(1, max(first, default=0))).difference(first))]
 
     def _key(self, values: Mapping[str, Any]) -> str:
-        id_column = self.resource.id_column
-        updates = id_column is not None and id_column.name in values
-        if not updates and not any(name in values for name in self.resource.key):
+        if self._id_name in values:
+            return f"{_ID}{self._of_update.text(values)}"
+        if not any(name in values for name in self.resource.key):
             return ""
-        names = () if updates else self.resource.key
-        columns = [c for c in self.resource.columns if c.name in values and (c.place == "path" or c.name in names)]
-        text = json.dumps({column.name: _canonical(values[column.name]) for column in columns}, sort_keys=True)
-        text = self.journal.keyed_hash(text) if any(column.secret for column in columns) else text
-        return f"{_ID}{text}" if updates else text
+        text = self._of_key.text(values)
+        return self.journal.keyed_hash(text) if self._is_key_secret else text
 
     def _planned(self, row: Row, facts: _Facts) -> NewRow:
         verdict = self._verdict(row, facts)
-        secret = any(column.secret for column in self.resource.columns)
         return NewRow(
             sheet=self.sheet,
             row=row.number,
@@ -202,7 +178,7 @@ class Planner:
             status=verdict.status,
             fingerprint=facts.fingerprint,
             ordinal=facts.ordinal,
-            open_fingerprint=self.fingerprint(row.values, with_secrets=False) if secret else facts.fingerprint,
+            open_fingerprint=self.prints.without_secrets(row.values) if self._secrets else facts.fingerprint,
             key=facts.key,
             id=verdict.record,
             error=verdict.error,
@@ -210,8 +186,8 @@ class Planner:
 
     def _verdict(self, row: Row, facts: _Facts) -> _Verdict:
         """What is to be done with a row: the first rule that holds."""
-        id_column, namesake, again = self.resource.id_column, facts.namesake, self.wishes.again
-        record = str(row.values[id_column.name]) if id_column and id_column.name in row.values else ""
+        namesake, again = facts.namesake, self.wishes.again
+        record = str(row.values[self._id_name]) if self._id_name in row.values else ""
         action = UPDATE if record else CREATE
         # The record may have been changed and changed back: then what counts is the last that was done to it.
         same = namesake if namesake and (record or self.wishes.update) else facts.same
@@ -232,8 +208,8 @@ class Planner:
 
     def _wrong_path(self, values: Mapping[str, Any]) -> str:
         """A step up or none at all would lead the request to another address; no quoting prevents it."""
-        for column in self.resource.columns:
-            if column.place == "path" and str(values.get(column.name)) in (".", ".."):
+        for column in self._paths:
+            if str(values.get(column.name)) in (".", ".."):
                 return f'{column.title}: "{values[column.name]}" can\'t stand in an address. Correct it.'
         return ""
 
@@ -241,10 +217,10 @@ class Planner:
         """Whether a row that is done says something else now; secrets, which a result hides, only if typed again."""
         if not earlier.open_fingerprint or _cut(values):
             return False
-        if self.fingerprint(values, with_secrets=False) != earlier.open_fingerprint:
+        if self.prints.without_secrets(values) != earlier.open_fingerprint:
             return True
-        typed = any(column.secret and column.name in values for column in self.resource.columns)
-        return typed and bool(earlier.fingerprint) and self.fingerprint(values) != earlier.fingerprint
+        typed = any(name in values for name in self._secrets)
+        return typed and bool(earlier.fingerprint) and self.prints.whole(values) != earlier.fingerprint
 
     def _other_values(self, namesake: Known) -> str:
         how = "--update changes it, --again" if self.resource.update and namesake.id else "--again"
@@ -296,21 +272,6 @@ def request(
 def _merged(*headers: Mapping[str, str]) -> dict[str, str]:
     """Headers of which the later win, whatever case their names are in."""
     return dict({name.casefold(): (name, value) for some in headers for name, value in some.items()}.values())
-
-
-def _canonical(value: Any) -> Any:
-    """A value as text, so that a row stays the same row when a new document calls its number a text. None is null."""
-    if isinstance(value, list):
-        return [_canonical(one) for one in value]
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return value if value is None else str(value)
-
-
-def _at(order: Sequence[int], place: int) -> int:
-    return order[place - 1] if place <= len(order) else place
 
 
 def _cut(values: Mapping[str, Any]) -> bool:

@@ -24,13 +24,14 @@ class ReadOptions:
     """What the person says about the file. None means: every sheet, row 1, and what the file shows by itself.
 
     `sheet` is an exact name, `header_row` is 1-based, `encoding` is a name that Python knows, `delimiter` is one
-    character or `tab`.
+    character or `tab`. `date_format` is how text dates are written, `DD/MM/YYYY`.
     """
 
     sheet: str | None = None
     header_row: int | None = None
     encoding: str | None = None
     delimiter: str | None = None
+    date_format: str | None = None
 
 
 def open_book(path: Path, options: ReadOptions = ReadOptions()) -> Book:

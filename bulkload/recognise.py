@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bulkload import stamp as stamps
+from bulkload.declared import date_format
 from bulkload.errors import UnusableFile, UsageError
 from bulkload.header import Assigned as Assigned
 from bulkload.header import clean, did_you_mean, match_header, names_of, plain, without_header
 from bulkload.models import Book, Finding, Sheet
-from bulkload.resource import Api, Resource
+from bulkload.resource import Api, Column, Resource
 
 # Sheets that the tool itself writes beside the data.
 OWN_SHEETS = frozenset({"About", "Summary", "Problems"})
@@ -85,6 +86,32 @@ def recognise(book: Book, apis: Mapping[str, Api], resource: str | None = None) 
     if not assigned:
         raise UnusableFile(_listed(book.path, [*map(str, left_alone), *remarks, _nothing_recognised(apis)]))
     return Recognised(tuple(assigned), tuple(left_alone), tuple(remarks), book.facts)
+
+
+def with_date_format(found: Recognised, said: str) -> Recognised:
+    """The same, with text dates read as the person says; what the document declares of a column stays.
+
+    Raises UsageError for a format that is none.
+    """
+    try:
+        form = date_format(said)
+    except ValueError as error:
+        raise UsageError(f"--date-format: {error}.") from error
+
+    def dated(column: Column) -> Column:
+        is_date = column.schema.get("format") == "date"
+        return replace(column, date_format=form) if is_date and not column.date_format else column
+
+    assigned = tuple(
+        replace(
+            one,
+            resource=replace(one.resource, columns=tuple(map(dated, one.resource.columns))),
+            columns={position: dated(column) for position, column in one.columns.items()},
+        )
+        for one in found.assigned
+    )
+    said_so = f"Dates that are text are read as {form}, as --date-format says."
+    return replace(found, assigned=assigned, facts=(*found.facts, said_so))
 
 
 def _listed(path: str, lines: Iterable[str]) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -51,7 +51,8 @@ class Column:
     `place` is `body` or `path`; `pointer` is the JSON pointer of the value in the body (`/displayName`), or `/` and the
     name of the path parameter. `schema` describes one value: the member of the list where `many` is true. `labels` maps
     the text of a code to its word for people. `required` says that a created record must have it. `separator` parts the
-    members of a list in one cell; empty: a comma, a semicolon or a line break does.
+    members of a list in one cell; empty: a comma, a semicolon or a line break does. `date_format` says how text dates
+    are written (`DD/MM/YYYY`), empty where nobody has said; `decimal` is the decimal sign of numbers.
     """
 
     name: str
@@ -68,6 +69,8 @@ class Column:
     examples: tuple[Any, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     separator: str = ""
+    date_format: str = ""
+    decimal: str = "."
     min_items: int | None = None
     max_items: int | None = None
 
@@ -262,12 +265,25 @@ class Resource:
 
     def body(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The JSON body that a row's values make, constants included. `values` are by column name, blanks left out."""
-        body: dict[str, Any] = {}
-        for pointer, value in self.constants.items():
-            _put(body, pointer, value)
-        for column in self.columns:
-            if column.place == "body" and column.name in values:
-                _put(body, column.pointer, values[column.name])
+        return self.bodies()(values)
+
+    def bodies(self) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+        """What `body` does, for many rows: what is the same for each is worked out once."""
+        constants = [(_parts(pointer), value) for pointer, value in self.constants.items()]
+        places = [(column.name, _parts(column.pointer)) for column in self.columns if column.place == "body"]
+
+        def body(values: Mapping[str, Any]) -> dict[str, Any]:
+            made: dict[str, Any] = {}
+            for parts, value in constants:
+                _put(made, parts, value)
+            for name, parts in places:
+                if name in values:
+                    if len(parts) == 1:
+                        made[parts[0]] = values[name]
+                    else:
+                        _put(made, parts, values[name])
+            return made
+
         return body
 
     def secrets(self, values: Mapping[str, Any]) -> tuple[str, ...]:
@@ -283,9 +299,14 @@ class Resource:
         raise KeyError(name)
 
 
-def _put(body: dict[str, Any], pointer: str, value: Any) -> None:
-    """Set the value at a JSON pointer (RFC 6901), making the objects on the way."""
-    *parents, last = (part.replace("~1", "/").replace("~0", "~") for part in pointer[1:].split("/"))
+def _parts(pointer: str) -> list[str]:
+    """The names that a JSON pointer (RFC 6901) leads along."""
+    return [part.replace("~1", "/").replace("~0", "~") for part in pointer[1:].split("/")]
+
+
+def _put(body: dict[str, Any], parts: Sequence[str], value: Any) -> None:
+    """Set the value at a place, making the objects on the way."""
+    *parents, last = parts
     for parent in parents:
         body = body.setdefault(parent, {})
     body[last] = value

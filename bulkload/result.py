@@ -18,7 +18,8 @@ from bulkload.job import Job, Progress, Report, Silent, open_again
 from bulkload.journal import Journal
 from bulkload.models import FRAME_ROWS, Book, Finding, Frame, Run, Severity, Status
 from bulkload.recognise import Assigned, Recognised
-from bulkload.validate import Seen, Validator
+from bulkload.seen import Seen
+from bulkload.validate import Validator
 
 
 def foresee(job: Job, journal: Journal, run: Run) -> tuple[str, ...]:

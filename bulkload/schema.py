@@ -1,6 +1,7 @@
 """Resource → pandera DataFrameSchema: every rule of a sheet, as checks on whole columns."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -33,11 +34,15 @@ _SWEEPING = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class RowCheck:
-    """A check between columns: `columns` are those that it looks at, `marked` is where a row that fails it is told."""
+    """A check between columns: `columns` are those that it looks at, `marked` is where a row that fails it is told.
+
+    Of all columns but the `valued` it asks only whether there is a value.
+    """
 
     check: pa.Check
     columns: tuple[Column, ...]
     marked: Column | None
+    valued: tuple[Column, ...] = ()
     severity: Severity = Severity.ERROR
 
 
@@ -65,6 +70,13 @@ class Key:
         if self.whole_row:
             return "An earlier row is the same."
         return f"An earlier row has the same {' and '.join(column.title for column in self.columns)}."
+
+
+def same(value: Any) -> Any:
+    """A value of a key as it is compared: a letter and its accent are one character (NFC), however they were typed."""
+    if isinstance(value, list):
+        return [same(one) for one in value]
+    return unicodedata.normalize("NFC", value) if isinstance(value, str) else value
 
 
 def build(resource: Resource) -> pa.DataFrameSchema:
@@ -195,6 +207,13 @@ def _by_json_schema(column: Column, word: str) -> Callable[[pd.Series], Mask]:
     return holds
 
 
+def fits(column: Column) -> Callable[[str], bool]:
+    """Whether a text has the length and the form that a column of text wants."""
+    words = ("minLength", "maxLength", "pattern", "format")
+    judge = validator({word: column.schema[word] for word in words if word in column.schema}, f'"{column.name}"')
+    return judge.is_valid
+
+
 def validator(schema: JsonSchema, what: str) -> jsonschema_rs.Draft202012Validator:
     """A validator that fetches nothing. Raises UnusableDocument, naming `what`, for a schema that is none."""
     try:
@@ -265,28 +284,31 @@ def _rule_check(resource: Resource, rule: Rule) -> RowCheck:
     named = [of_body[word] for word in dict.fromkeys(words) if word in of_body]
     part = tuple(of_body.values()) if _SWEEPING.intersection(words) else tuple(named)
     marked = named[0] if named else None
-    holder = replace(resource, columns=part)
     referred = {key: value for key, value in (resource.create.body or {}).items() if key != "allOf"}
     relation = {**referred, "if": rule.when, "then": rule.then}
     judge = validator(relation, f"a rule of {resource.full_name}")
+    body = replace(resource, columns=part).bodies()
 
     def holds(frame: pd.DataFrame) -> Mask:
         rows = records(frame[[column.name for column in part]])
-        return pd.Series([judge.is_valid(holder.body(row)) for row in rows], index=frame.index, dtype=bool)
+        return pd.Series([judge.is_valid(body(row)) for row in rows], index=frame.index, dtype=bool)
 
     says = rule.message or _relation_words(rule, marked, named)
-    return RowCheck(pa.Check(holds, name="rule", error=says, ignore_na=False), part, marked, rule.severity)
+    looked_into = set(_words([rule.then, rule.when], but="required"))
+    valued = part if _SWEEPING & looked_into else tuple(c for c in named if c.name in looked_into)
+    return RowCheck(pa.Check(holds, name="rule", error=says, ignore_na=False), part, marked, valued, rule.severity)
 
 
-def _words(node: Any) -> Iterator[str]:
-    """Every key and every text of a schema: the names of fields are among them."""
+def _words(node: Any, but: str = "") -> Iterator[str]:
+    """Every key and every text of a schema, those in lists of the key `but` left out: the names of fields are there."""
     if isinstance(node, Mapping):
         for key, value in node.items():
             yield key
-            yield from _words(value)
+            if key != but or not isinstance(value, list):
+                yield from _words(value, but)
     elif isinstance(node, list):
         for value in node:
-            yield from _words(value)
+            yield from _words(value, but)
     elif isinstance(node, str):
         yield node
 
@@ -321,7 +343,7 @@ def identities(resource: Resource, key: Key, frame: pd.DataFrame) -> pd.Series:
     if id_column is not None:
         chosen &= frame[id_column.name].notna() == key.updates
     columns = [plain(frame.loc[chosen, column.name]) for column in key.columns]
-    texts = [repr(values) for values in zip(*columns, strict=True)]
+    texts = [repr(same(list(values))) for values in zip(*columns, strict=True)]
     return pd.Series(texts, index=frame.index[chosen], dtype=object)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 from rapidfuzz import fuzz, process
 
+from bulkload.damage import percentage
 from bulkload.models import CLEAR
 from bulkload.resource import Column
 from bulkload.schema import DTYPES
@@ -46,17 +47,20 @@ def typed(column: Column, text: pd.Series) -> Typed:
 
     `text` is indexed by row number, "" where blank. A list column gives lists; each faulty member of one is told once.
     """
-    filled = text[text != ""]
+    cells = text.tolist()
+    if _is_read_as_it_stands(column) and "E+" not in "\n".join(cells):
+        return text.where(text != ""), {}
     read = _of_list(column) if column.many else _of_one(column)
-    known = {cell: read(cell) for cell in filled.unique()}
-    faults = {cell: found for cell, found in known.items() if isinstance(found, _Faults)}
-    good = filled[~filled.isin(list(faults))] if faults else filled
-    dtype = object if column.many else DTYPES[column.type]
-    values = pd.Series([known[cell] for cell in good], index=good.index, dtype=dtype).reindex(text.index)
-    if not faults:
-        return values, {}
-    bad = filled.drop(good.index)
-    return values, {int(row): tuple(faults[cell]) for row, cell in zip(bad.index, bad, strict=True)}
+    values = [read(cell) if cell else None for cell in cells]
+    faults = {int(row): tuple(one) for row, one in zip(text.index, values, strict=True) if isinstance(one, _Faults)}
+    if faults:
+        values = [None if isinstance(value, _Faults) else value for value in values]
+    return pd.Series(values, index=text.index, dtype=object if column.many else DTYPES[column.type]), faults
+
+
+def _is_read_as_it_stands(column: Column) -> bool:
+    """Whether any text is a value of the column, but for what a spreadsheet shows of a long number."""
+    return column.type == "string" and not column.many and not column.enum
 
 
 def empty_value(column: Column) -> Any:
@@ -185,6 +189,8 @@ def _cut_number(text: str) -> Fault | None:
 
 def _integer(text: str) -> Any:
     if not _WHOLE.fullmatch(text):
+        if text.endswith("%"):
+            return Fault("percentage", text, percentage(text))
         return Fault("type", text, "is not a whole number. Write digits only, like 15.")
     number = Decimal(text)  # int() refuses more than 4,300 digits
     if not -_LARGEST <= number < _LARGEST:
@@ -194,6 +200,8 @@ def _integer(text: str) -> Any:
 
 def _number(text: str) -> Any:
     if not _DECIMAL.fullmatch(text):
+        if text.endswith("%"):
+            return Fault("percentage", text, percentage(text))
         hint = "Write a point, not a comma, like 1.5." if "," in text else "Write it like 1.5."
         return Fault("type", text, f"is not a number. {hint}")
     number = float(text)

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 import string
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,16 +10,22 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import unquote
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bulkload.counted import Counted
+from bulkload.header import match_header
 from bulkload.journal import Journal, Known, NewRow
-from bulkload.models import CREATE, DONE, MASK, UPDATE, Outcome, Request, Row, Status
+from bulkload.models import CREATE, DONE, MASK, UPDATE, Frame, Outcome, Request, Row, Severity, Sheet, Status
 from bulkload.openapi import open_api
-from bulkload.plan import Counted, Planner, Wishes, made_already, request
+from bulkload.plan import Planner, Wishes, made_already, request
 from bulkload.resource import Column, Operation, Parameter, Resource
+from bulkload.seen import Seen
+from bulkload.validate import Validator
 
 TARGET = "https://api.example.com/v1 tenant=1"
 TEXT = {"type": "string"}
@@ -136,7 +143,8 @@ SENT = (Status.NOT_SENT, CREATE, "")
 
 
 def fingerprint(journal: Journal, values: Values, resource: Resource = THING, *, with_secrets: bool = True) -> str:
-    return Planner(resource, "Sheet", TARGET, journal, Counted()).fingerprint(values, with_secrets=with_secrets)
+    prints = Planner(resource, "Sheet", TARGET, journal, Counted()).prints
+    return prints.whole(values) if with_secrets else prints.without_secrets(values)
 
 
 def test_a_fingerprint_says_its_version_and_is_the_journals_own(journal: Journal, tmp_path: Path) -> None:
@@ -634,3 +642,67 @@ def test_what_costs_money_is_sent_only_where_the_connection_says_so() -> None:
     sent = request(kazoo, "Sheet", Row(2, {"name": "A"}), CREATE, "", settings, {})
     assert (sent.path, sent.headers["accept-charges"]) == ("/api/v1.0/customers/t/pbxs", "true")
     assert json.dumps(sent.body) == '{"_type": "KazooPbxConnectionProfile", "name": "A"}'
+
+
+# --- nothing of a sheet leads elsewhere -------------------------------------------------------------------------------
+
+HOSTILE = st.one_of(
+    st.text(max_size=12),
+    st.text(st.sampled_from("./\\%?#:@;&=+ {}\r\n\t\0\u202e\u2028éa2eF"), max_size=12),
+    st.sampled_from(
+        [".", "..", "../..", "%2e%2e", "..%2f", "//evil.example", "https://evil.example/", "a\r\nHost: evil", "{appID}"]
+    ),
+)
+AT = Operation(
+    "change",
+    "PATCH",
+    "/apps/{appID}/things/{thingID}",
+    parameters=tuple(
+        Parameter(name, place, place == "path", {"type": "string"})
+        for name, place in (("appID", "path"), ("thingID", "path"), ("X-Tenant", "header"), ("page", "query"))
+    ),
+)
+OF_CREATE = (AT.parameters[0], *AT.parameters[2:])
+PLACED = Resource(
+    "shop",
+    "placed",
+    "Placed",
+    replace(
+        AT, id="make", method="POST", path="/apps/{appID}/things", parameters=AT.parameters[:1] + AT.parameters[2:]
+    ),
+    (
+        column("appID", "path"),
+        column("thingID", "path"),
+        column("X-Tenant"),
+        column("page"),
+        column("name"),
+    ),
+    update=AT,
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(app=HOSTILE, thing=HOSTILE, other=HOSTILE)
+def test_no_cell_changes_host_path_structure_query_or_headers(app: str, thing: str, other: str) -> None:
+    cells = {"appID": app, "thingID": thing, "X-Tenant": other, "page": other, "name": other}
+    header = tuple(cells)
+    assigned, faults = match_header(Sheet("Placed", header, 1, lambda: iter(())), PLACED)
+    assert faults == []
+    text = {at: [cells[name]] for at, name in enumerate(header, 1)}
+    frame = pd.DataFrame(text, index=pd.Index([2], name="row"), dtype="str")
+    checked = Validator(assigned, Seen()).check(Frame(frame))
+    refused = {finding.title for finding in checked.findings if finding.severity is Severity.ERROR}
+    for name in ("appID", "thingID"):
+        if cells[name].strip() in (".", "..") or re.search("[\x00-\x1f\x7f-\x9f\u202a-\u202e]", cells[name].strip()):
+            assert {column.title for column in PLACED.columns if column.name == name} <= refused
+    for row in checked.rows:
+        update = "thingID" in row.values
+        settings = {"appID": "A1", "X-Tenant": "T1", "page": "7"}
+        made = request(PLACED, "Placed", row, UPDATE if update else CREATE, row.values.get("thingID", ""), settings, {})
+        segments = made.path.split("/")
+        wanted = ["", "apps", row.values.get("appID", "A1"), "things", *([row.values["thingID"]] if update else [])]
+        assert [unquote(segment) for segment in segments] == wanted
+        assert not set(segments) & {".", "..", ""} - {segments[0]}
+        assert re.fullmatch("[A-Za-z0-9/_.~%-]+", made.path)
+        assert made.query == (("page", "7"),)
+        assert made.headers["X-Tenant"] == "T1" and set(made.headers) == {"Content-Type", "Accept", "X-Tenant"}

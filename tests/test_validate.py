@@ -15,11 +15,13 @@ from hypothesis import strategies as st
 from pandera.errors import SchemaErrors
 
 from bulkload import schema, write
+from bulkload.cleaning import clean
 from bulkload.header import match_header
 from bulkload.models import CLEAR, MASK, RESULT_COLUMNS, Claim, Finding, Frame, Row, Severity, Sheet, Spoilt
 from bulkload.openapi import BUILT_IN, open_api
 from bulkload.resource import Column, Resource
-from bulkload.validate import Checked, Seen, Validator, claims
+from bulkload.seen import Seen
+from bulkload.validate import Checked, Validator, claims
 from bulkload.values import typed
 from bulkload.wording import choices, example_text, value_text
 
@@ -141,7 +143,7 @@ def faults(resource: Resource, column: Column) -> Iterator[Fault]:
         if column.many and one.rule != "rounded number":
             yield replace(one, cell=f"{member}; {one.cell}", value=one.cell)
     if column.many:
-        yield Fault(" ; ,", "type", "has no value in it. Fill one in, or leave the cell empty.", value="; ,")
+        yield Fault("; ,", "type", "has no value in it. Fill one in, or leave the cell empty.", value="; ,")
         if column.max_items is not None:
             cell = ", ".join([member] * (column.max_items + 1))
             yield Fault(cell, "maxItems", f"has more than {column.max_items} values. Take some out.")
@@ -388,10 +390,11 @@ def values(resource: Resource, texts: Sequence[Texts]) -> pd.DataFrame:
     index = pd.RangeIndex(2, 2 + len(texts), name="row")
     frame, unread = pd.DataFrame(index=index), set()
     for column in resource.columns:
-        text = pd.Series([row.get(column.name, "") for row in texts], index=index, dtype="str")
-        stripped = text.where(text.str.strip() != "", "") if column.secret else text.str.strip()
-        frame[column.name], faults_of = typed(column, stripped)
-        unread |= faults_of.keys() | set(text.index[stripped.isin([MASK, CLEAR])])
+        cleaned, remarks = clean(column, [row.get(column.name, "") for row in texts])
+        text = pd.Series(cleaned, index=index, dtype="str")
+        frame[column.name], faults_of = typed(column, text)
+        unread |= faults_of.keys() | set(text.index[text.isin([MASK, CLEAR])])
+        unread |= {place + 2 for place, one in remarks.items() if one.severity is Severity.ERROR}
     return frame.drop(index=list(unread))
 
 
@@ -501,7 +504,9 @@ def plain_text(column: Column) -> st.SearchStrategy[str]:
     """Texts that a cell can hold as they are: what means something else in a cell is left out."""
     most = column.schema.get("maxLength", 12)
     texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=2, max_size=most)
-    return texts.filter(lambda text: text == text.strip() and text not in (CLEAR, MASK) and "E+" not in text)
+    return texts.filter(
+        lambda text: clean(column, [text]) == ([text], {}) and text not in (CLEAR, MASK) and "E+" not in text
+    )
 
 
 def good_values(column: Column) -> st.SearchStrategy[Any]:
@@ -593,7 +598,7 @@ def test_what_stands_in_the_cell_is_what_goes_out(api: str, resource: str, name:
 
 def wire(resource: Resource, name: str, cell: str) -> Any:
     checked = Desk(resource).check({**example(resource), name: cell})
-    assert checked.findings == ()
+    assert checked.invalid == frozenset()
     return resource.body(checked.rows[0].values)[name]
 
 

@@ -14,7 +14,7 @@ ROWS = 1_000_000
 _COLUMNS = 12
 
 
-def main(rounds: int) -> None:
+def main(rounds: int = 3) -> None:
     """Read a file of a million rows each way, in a process of its own, and print processor time and peak memory.
 
     What else the machine does only ever adds to a time: the shortest is the truest.
