@@ -27,6 +27,8 @@ MAX_LINE = 64 * 1024
 # Seconds that an idle connection is kept. Servers close theirs after 5 s (Node) or more, and a request that goes out
 # just then is lost, so ours must be the first to go.
 KEEP_IDLE = 2.0
+# Headers that aiohttp adds where nobody gave them.
+_ADDED = ("Accept", "Content-Type")
 # aiohttp wants longer bodies as a file, so that writing one keeps nobody waiting.
 _LONG = 2**20
 
@@ -54,7 +56,6 @@ class Line:
         self._session = aiohttp.ClientSession(
             connector=self._connector,
             headers=manner.headers,
-            skip_auto_headers=("Accept", "Content-Type"),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, connect=manner.connect_timeout),
             auto_decompress=False,
@@ -92,7 +93,11 @@ class Line:
         self, method: str, url: URL, headers: Mapping[str, str], body: bytes | None, trail: "Trail"
     ) -> Answer:
         data = io.BytesIO(body) if body and len(body) > _LONG else body
-        answer = await self._session.request(method, url, headers=headers, data=data, allow_redirects=False)
+        # None rather than an empty list saves aiohttp a look at each header.
+        unasked = [name for name in _ADDED if name not in headers] or None
+        answer = await self._session.request(
+            method, url, headers=headers, data=data, skip_auto_headers=unasked, allow_redirects=False
+        )
         try:
             if answer.status < 200:
                 raise Trouble("what came back is not an HTTP answer")

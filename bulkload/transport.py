@@ -40,7 +40,8 @@ class Wire:
     """What a connection says about the wire.
 
     `deadline` is in seconds, for a whole request once it has a free connection: connecting, sending and the last byte
-    of the answer. `connect_timeout`, in seconds, limits the wait for a free connection, for TCP and for TLS, each.
+    of the answer. `connect_timeout`, in seconds, limits the wait for a free connection, and then that for the server's
+    address, TCP, a proxy's tunnel and TLS together.
     `proxy` is the URL of an HTTP proxy, with its sign-in if it needs one; None means none, whatever the environment
     says. `ca_file` holds the certificates to trust in PEM, None means the public ones. `client_cert` is a PEM
     file, None means that we show no certificate; `client_key` is its key's file, None where the key stands in the same.
@@ -68,6 +69,7 @@ class Transport:
         headers = {"Accept-Encoding": "gzip", "User-Agent": USER_AGENT}
         self._manner = Manner(_tls(wire), headers, wire.deadline, wire.connect_timeout, _proxy(wire))
         self._slots = asyncio.Semaphore(wire.in_flight)
+        self._lines: list[Line] = []
         # The last one used goes first, since its connection is the least likely to have been closed.
         self._free: list[Line] = []
 
@@ -75,7 +77,7 @@ class Transport:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for line in self._free:
+        for line in self._lines:
             await line.close()
 
     async def send(
@@ -116,13 +118,16 @@ class Transport:
         return URL(text, encoded=True)
 
     async def _free_line(self) -> Line:
-        patience = self._wire.connect_timeout if self._slots.locked() else None
         try:
-            async with asyncio.timeout(patience):
+            # None: what needn't wait needs no alarm either.
+            async with asyncio.timeout(self._wire.connect_timeout if self._slots.locked() else None):
                 await self._slots.acquire()
         except TimeoutError:
             raise Trouble(f"no free connection within {self._wire.connect_timeout:g} s") from None
-        return self._free.pop() if self._free else Line(self._manner)
+        if not self._free:
+            self._lines.append(Line(self._manner))
+            return self._lines[-1]
+        return self._free.pop()
 
 
 def _base(base_url: str) -> str | Trouble:

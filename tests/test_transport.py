@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import tracemalloc
+from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -453,6 +454,20 @@ def test_a_proxy_of_the_environment_is_not_used() -> None:
         command = [sys.executable, "-c", script, f"http://127.0.0.1:{server.port}"]
         told = subprocess.run(command, env=os.environ | proxies, capture_output=True, text=True, check=True)
     assert told.stdout == "Answer\n"
+
+
+def test_a_proxy_gets_its_sign_in_and_the_api_does_not(server_tls: ssl.SSLContext, ca_file: Path) -> None:
+    """It also gets the whole address of a plain request, and of one over TLS host and port alone."""
+    with FaultServer(tls=server_tls) as server, FaultServer("tunnel") as tunnel, FaultServer() as plain:
+        url, ports = f"127.0.0.1:{server.port}", (tunnel.port, plain.port)
+        proxies = [f"http://user:{SECRET}@127.0.0.1:{port}" for port in ports]
+        assert isinstance(asyncio.run(post(f"https://{url}", proxy=proxies[0], ca_file=str(ca_file))), Answer)
+        assert isinstance(asyncio.run(post(f"http://{url}", proxy=proxies[1])), Answer)
+    sign_in = "Basic " + b64encode(f"user:{SECRET}".encode()).decode()
+    (asked,), (passed,), (arrived,) = tunnel.ledger.seen, plain.ledger.seen, server.ledger.seen
+    assert (asked.method, asked.target, dict(asked.headers)["proxy-authorization"]) == ("CONNECT", url, sign_in)
+    assert (passed.target, dict(passed.headers)["proxy-authorization"]) == (f"http://{url}/things/1", sign_in)
+    assert "proxy-authorization" not in dict(arrived.headers)
 
 
 def test_a_client_certificate_is_shown_to_who_asks_for_it(authority: trustme.CA, ca_file: Path, tmp_path: Path) -> None:
