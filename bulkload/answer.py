@@ -2,11 +2,12 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
@@ -91,8 +92,9 @@ def judge(
         case _:
             answer, body, cut = Answer(reply.status, reply.headers, b""), _UNREAD, reply.reason
     wait = retry_after(answer.headers, now)
-    meaning, message = _meaning(operation, answer, body, renew_on, wait)
-    record = _record_id(operation, answer, body) if meaning is Meaning.DONE else ""
+    record = _record_id(operation, answer, body)
+    meaning, message = _meaning(operation, answer, body, renew_on, wait, record)
+    record = record if meaning is Meaning.DONE else ""
     message = message or _message(operation, answer, body)
     message = f"{message}; {cut}" if cut else message
     return Verdict(
@@ -107,7 +109,7 @@ def judge(
 
 
 def _meaning(
-    operation: Operation, answer: Answer, body: Any, renew_on: frozenset[int], wait: float | None
+    operation: Operation, answer: Answer, body: Any, renew_on: frozenset[int], wait: float | None, record: str
 ) -> tuple[Meaning, str]:
     """The meaning, and our own words for it where the API's would not explain it."""
     said = _by_document(operation, answer, body)
@@ -120,7 +122,7 @@ def _meaning(
     meaning = _BY_STATUS.get(answer.status) or _BY_CLASS.get(answer.status // 100, Meaning.UNKNOWN)
     if answer.status == 202:
         return meaning, "Accepted, unconfirmed: the API has taken it, but not said that it is done"
-    if meaning is Meaning.DONE and not _record_id(operation, answer, body) and _promises_json(operation, answer.status):
+    if meaning is Meaning.DONE and not record and _promises_json(operation, answer.status):
         strange = _strange(answer, body)
         return (Meaning.UNKNOWN, f"The API said {answer.status} but sent {strange}") if strange else (meaning, "")
     return meaning, ""
@@ -180,20 +182,36 @@ def evaluate(expression: str, answer: Answer, body: Any) -> Any:
 
     A marker that equals nothing where nothing stands there.
     """
-    if expression == "$statusCode":
-        return answer.status
+    header, pointer = _place(expression)
+    if pointer is not None:
+        return _at(body, pointer)
+    if header:
+        return answer.headers.get(header, _MISSING)
+    return answer.status if expression == "$statusCode" else _MISSING
+
+
+@lru_cache
+def _place(expression: str) -> tuple[str, tuple[str, ...] | None]:
+    """The header that a runtime expression names, in lower case, or else the parts of its pointer into the body."""
     if name := re.fullmatch(r"\$response\.header\.(.+)", expression):
-        return answer.headers.get(name[1].lower(), _MISSING)
+        return name[1].lower(), None
     if pointer := re.fullmatch(r"\$response\.body(?:#(.*))?", expression):
-        return at(body, pointer[1] or "")
-    return _MISSING
+        return "", _parts(pointer[1] or "")
+    return "", None
 
 
 def at(value: Any, pointer: str) -> Any:
     """The value at a JSON pointer (RFC 6901), a marker that equals nothing where there is none."""
-    for part in pointer.split("/")[1:]:
-        part = part.replace("~1", "/").replace("~0", "~")
-        if isinstance(value, Mapping) and part in value:
+    return _at(value, _parts(pointer))
+
+
+def _parts(pointer: str) -> tuple[str, ...]:
+    return tuple(part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:])
+
+
+def _at(value: Any, parts: Iterable[str]) -> Any:
+    for part in parts:
+        if isinstance(value, dict) and part in value:
             value = value[part]
         elif isinstance(value, list) and re.fullmatch(r"[0-9]{1,9}", part) and int(part) < len(value):
             value = value[int(part)]
@@ -243,6 +261,7 @@ def _note(operation: Operation, record: str, cut: str) -> str:
     return f"Only the head of the answer came ({cut}). {missing}".strip() if cut else missing
 
 
+@lru_cache
 def _phrase(status: int) -> str:
     try:
         return f"HTTP {status} {HTTPStatus(status).phrase}"
@@ -277,6 +296,8 @@ def retry_after(headers: Mapping[str, str], now: Callable[[], datetime] = _utc_n
     """The seconds that `Retry-After` asks for, as a number or as an HTTP date (RFC 9110, 10.2.3) against the answer's
     own `Date`, or against `now` where it has none. None where it is missing, junk, negative or in the past."""
     said = headers.get("retry-after", "").strip()
+    if not said:
+        return None
     if re.fullmatch(r"[0-9]+", said):
         return min(float(said), _LONGEST_WAIT)
     until = _http_date(said)

@@ -1,39 +1,29 @@
-"""What a command needs before it can begin: the APIs at hand, where to send, and the job."""
+"""What a command needs before it can begin: where to send, and the job."""
 
 import contextlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from bulkload.catalogue import apis
 from bulkload.connection import Connection, choose
 from bulkload.credential import Credential
 from bulkload.errors import SettingsError, UsageError
 from bulkload.job import Job
 from bulkload.journal import Journal, default_path
 from bulkload.models import Run
-from bulkload.openapi import BUILT_IN, open_api
 from bulkload.read import ReadOptions
 from bulkload.resource import Api, Rate, parse_seconds
-from bulkload.sandbox import Fault, Sandbox
 from bulkload.settings import load_connections
+
+if TYPE_CHECKING:
+    from bulkload.sandbox import Sandbox
 
 Connect = Callable[[Api], Connection]
 
 # The name of the connection to a stand-in that lives as long as its run.
 SANDBOX = "sandbox"
-
-
-def apis(named: list[str] | None, connections: list[str] | None = None, config: Path | None = None) -> dict[str, Api]:
-    """The APIs at hand: the documents given, else those that come with bulkload and that connections speak of."""
-    if named:
-        apis = [open_api(name) for name in named]
-        return {api.name: api for api in apis}
-    paths = [
-        one.api
-        for name, one in load_connections(config).items()
-        if one.api not in BUILT_IN and (not connections or name in connections)
-    ]
-    return {api.name: api for api in map(open_api, [*BUILT_IN, *dict.fromkeys(paths)])}
 
 
 def job_of(
@@ -108,6 +98,8 @@ def chooser(names: list[str] | None, config: Path | None) -> Connect:
 @contextlib.contextmanager
 def sandbox(apis: dict[str, Api], faults: list[str] | None) -> Iterator[Connect]:
     """A stand-in of its own for one run: a fresh world, which knows no earlier rows."""
+    from bulkload.sandbox import Fault, Sandbox  # web server and all, which few runs need
+
     with Sandbox(list(apis.values()), [Fault.parse(text) for text in faults or ()]) as world:
 
         def connect(api: Api) -> Connection:
@@ -125,7 +117,7 @@ def sandbox(apis: dict[str, Api], faults: list[str] | None) -> Iterator[Connect]
         yield connect
 
 
-def sandbox_toml(world: Sandbox, apis: list[Api]) -> str:
+def sandbox_toml(world: "Sandbox", apis: list[Api]) -> str:
     """What to write into bulkload.toml, and to set in the environment, to send to the stand-in."""
     lines = []
     for api in apis:

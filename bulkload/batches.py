@@ -11,7 +11,7 @@ from bulkload.job import Job, Part, refuse_empty
 from bulkload.journal import Journal, Known, NewRow
 from bulkload.models import CREATE, UPDATE, Claim, Frame, Severity, Status
 from bulkload.recognise import Assigned
-from bulkload.send import Outgoing
+from bulkload.underway import Outgoing
 from bulkload.validate import Checked, Seen, Validator, claims
 
 
@@ -57,11 +57,18 @@ def outgoing(part: Part, journal: Journal, run: str) -> Iterator[list[Outgoing]]
     for assigned in part.sheets:
         resource = assigned.resource
         validator = Validator(assigned, Seen())
+        planner = plan.Planner(resource, assigned.sheet.name, part.target, journal, plan.Counted())
         for frame in assigned.sheet.frames():
             numbers = frame.text.index
-            waiting = journal.waiting(run, assigned.sheet.name, int(numbers[0]), int(numbers[-1]))
+            if numbers.empty:  # it only counts blank rows
+                continue
+            place = (run, assigned.sheet.name, int(numbers[0]), int(numbers[-1]))
+            waiting, repeatable = journal.waiting(*place), journal.repeatable(*place)
             batch = []
             for row in validator.read(frame):
+                repeat = repeatable.get(row.number)
+                if repeat and repeat.unsure and planner.fingerprint(row.values) == repeat.fingerprint:
+                    waiting[row.number] = (repeat.action, repeat.id)
                 if row.number in waiting:
                     action, record = waiting[row.number]
                     connection = part.connection
@@ -69,7 +76,8 @@ def outgoing(part: Part, journal: Journal, run: str) -> Iterator[list[Outgoing]]
                         resource, assigned.sheet.name, row, action, record, connection.settings, connection.headers
                     )
                     operation = resource.update if action == UPDATE and resource.update else resource.create
-                    batch.append(Outgoing(made, operation, record))
+                    once, unsure = (repeat.once, repeat.unsure) if repeat else (None, False)
+                    batch.append(Outgoing(made, operation, record, once, unsure))
             yield batch
 
 

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import dropwhile, islice
 
 from bulkload.cells import Block, Line, Spoilt, Table, column_letter
 from bulkload.errors import UnusableFile
 
+# The rows below the header that are looked at where it doesn't fit.
+TOP = 20
 # Rows and cells of a block, so that neither a long sheet nor a wide one takes much memory.
 _ROWS = 10_000
 _CELLS = 100_000
@@ -43,12 +46,13 @@ class _Filling:
         )
 
 
-def header(table: Table, header_row: int) -> tuple[str, ...]:
-    """The texts of that row as far as the last that is not blank; none where there is no such row."""
-    for line in table.lines():
-        if line.number >= header_row:
-            return trimmed(line.texts) if line.number == header_row else ()
-    return ()
+def header(table: Table, header_row: int) -> tuple[tuple[str, ...], tuple[tuple[int, list[str]], ...]]:
+    """The texts of that row as far as the last that is not blank, none where there is no such row; the first rows below
+    it, each with its number."""
+    lines = dropwhile(lambda line: line.number < header_row, table.lines())
+    top = {line.number: list(line.texts) for line in islice(lines, TOP + 1)}
+    titles = trimmed(top.pop(header_row, ()))
+    return titles, tuple(top.items())
 
 
 def trimmed(texts: Sequence[str]) -> tuple[str, ...]:

@@ -109,13 +109,13 @@ def resources(
     Example: bulkload resources cinnox/destination
     """
 
-    from bulkload import arrange, recognise, talk, tell
+    from bulkload import catalogue, recognise, tell
 
-    apis = arrange.apis(api)
+    apis = catalogue.apis(api)
     if name is None or name in apis:
-        tell.api_overview(talk.console(), [apis[name]] if name else apis.values())
+        tell.api_overview(tell.console(), [apis[name]] if name else apis.values())
     else:
-        tell.resource_columns(talk.console(), recognise.find_resource(name, apis))
+        tell.resource_columns(tell.console(), recognise.find_resource(name, apis))
 
 
 @app.command()
@@ -129,10 +129,10 @@ def template(
     Example: bulkload template cinnox/destination -o destinations.xlsx
     """
 
-    from bulkload import arrange, recognise
+    from bulkload import catalogue, recognise
     from bulkload import template as templates
 
-    apis = arrange.apis(api)
+    apis = catalogue.apis(api)
     found = [recognise.find_resource(name, apis) for name in names]
     path = output or Path("-".join([found[0].full_name.replace("/", "-"), *(one.name for one in found[1:])]) + ".xlsx")
     if output is None and path.exists():
@@ -159,14 +159,15 @@ def check(
     Example: bulkload check destinations.xlsx -o destinations.checked.xlsx
     """
 
-    from bulkload import arrange, pipeline, talk
+    from bulkload import arrange, catalogue, pipeline, talk
     from bulkload.job import Job
+    from bulkload.models import Severity
     from bulkload.read import ReadOptions
 
     reading = ReadOptions(sheet, header_row, encoding, delimiter)
-    job = Job(file, arrange.apis(api, config=config), arrange.no_connection, resource, reading)
+    job = Job(file, catalogue.apis(api, config=config), arrange.no_connection, resource, reading)
     report = pipeline.check(job, output)
-    status = 1 if any(finding.severity == "error" for finding in report.findings) else 0
+    status = 1 if report.causes.count(Severity.ERROR) else 0
     talk.closing_words(report, status, talk.Voice(as_json, quiet), checked=True)
     return status
 
@@ -207,7 +208,7 @@ def import_(
     Example: bulkload import destinations.xlsx --connection cinnox-live
     """
 
-    from bulkload import arrange, talk
+    from bulkload import arrange, catalogue, talk
     from bulkload.job import Job
     from bulkload.pipeline import Import
     from bulkload.plan import Wishes
@@ -219,7 +220,7 @@ def import_(
         raise UsageError("--again makes new records and --update changes old ones: take one of the two.")
     if fault and not sandbox:
         raise UsageError("--fault is for --sandbox only.")
-    apis = arrange.apis(api, connection, config)
+    apis = catalogue.apis(api, connection, config)
     with contextlib.ExitStack() as stack:
         connect = stack.enter_context(arrange.sandbox(apis, fault)) if sandbox else arrange.chooser(connection, config)
         opened = stack.enter_context(arrange.journal(journal))
@@ -230,7 +231,7 @@ def import_(
             wait_for_api=arrange.wait_for_api(wait_for_api),
         )  # fmt: skip
         if dry_run:
-            return talk.dry_run(job, opened)
+            return talk.dry_run(job, opened, talk.Voice(as_json, quiet))
         options = arrange.options(connection or (), journal, sandbox=sandbox)
         asked = not sandbox and not yes
         saying = stack.enter_context(talk.talk(opened, options, talk.Voice(as_json, quiet, verbose, log_file)))
@@ -383,7 +384,7 @@ def runs(
     Example: bulkload runs
     """
 
-    from bulkload import arrange, talk, tell
+    from bulkload import arrange, facts, talk, tell
 
     with arrange.journal(journal) as opened:
         if purge:
@@ -393,9 +394,9 @@ def runs(
             return
         found = opened.runs()
     if as_json:
-        print(json.dumps([talk.run_facts(one) for one in found], ensure_ascii=False))  # noqa: T201
+        print(json.dumps([facts.of_run(one) for one in found], ensure_ascii=False))  # noqa: T201
     else:
-        tell.runs(talk.console(), found)
+        tell.runs(tell.console(), found)
 
 
 @app.command()
@@ -412,10 +413,10 @@ def sandbox(
     Example: bulkload sandbox cinnox
     """
 
-    from bulkload import arrange
+    from bulkload import arrange, catalogue
     from bulkload.sandbox import Fault, Sandbox
 
-    apis = arrange.apis(api)
+    apis = catalogue.apis(api)
     unknown = [name for name in names or () if name not in apis]
     if unknown:
         raise UsageError(f'There is no API "{unknown[0]}". Those there are: {", ".join(apis)}.')

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -9,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bulkload.blocks import TOP
 from bulkload.encoding import CTRL_Z, TextFile
 from bulkload.models import FRAME_ROWS, Frame, rows_in_words
 from bulkload.quotes import Quotes, quoted_fields
@@ -34,7 +36,8 @@ Cells = npt.NDArray[np.object_]
 
 @dataclass(frozen=True, slots=True)
 class Delimited:
-    """A text whose layout is known. `header` is as far as the last title, "" where blank between.
+    """A text whose layout is known. `header` is as far as the last title, "" where blank between; `delimiter` is a word
+    for it, or the character; `top` are the first rows below the header, each with its number.
 
     `frames()` reads the rows anew each time it is called, and raises UnusableFile. `facts` are lines of "what I read".
     """
@@ -43,6 +46,8 @@ class Delimited:
     header_row: int
     frames: Callable[[], Iterator[Frame]]
     facts: tuple[str, ...]
+    delimiter: str
+    top: tuple[tuple[int, Fields], ...]
 
 
 def open_delimited(file: TextFile, sheet: str, *, delimiter: str | None, header_row: int | None) -> Delimited:
@@ -56,7 +61,22 @@ def open_delimited(file: TextFile, sheet: str, *, delimiter: str | None, header_
     header = header_of(layout)
     titles = max((place for place, title in enumerate(header, 1) if title.strip()), default=0)
     layout = replace(layout, header=header, titles=titles)
-    return Delimited(header[:titles], layout.header_row, lambda: _frames(layout), tuple(_facts(layout, seen)))
+    return Delimited(
+        header[:titles],
+        layout.header_row,
+        lambda: _frames(layout),
+        tuple(_facts(layout, seen)),
+        DELIMITERS.get(layout.delimiter, layout.delimiter),
+        tuple(_top(layout)),
+    )
+
+
+def _top(layout: Layout) -> Iterator[tuple[int, Fields]]:
+    """The first rows below the header, as far as csv can part them."""
+    with layout.file.lines() as lines, suppress(csv.Error):
+        for number, fields in enumerate(islice(reader_of(layout, lines), layout.header_row + TOP), 1):
+            if number > layout.header_row:
+                yield number, fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +98,6 @@ def _look_through(layout: Layout) -> _Seen:
 
 
 def _facts(layout: Layout, seen: _Seen) -> Iterator[str]:
-    yield f"encoding {layout.file.encoding}"
-    yield f"delimiter {DELIMITERS.get(layout.delimiter, layout.delimiter)}"
     if seen.ctrl_z:
         yield "Ctrl-Z at the end removed"
     records = seen.lines

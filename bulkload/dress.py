@@ -38,8 +38,9 @@ _LISTS = "_lists"
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 # What no workbook can hold: control characters but tab and line ends, halves of surrogate pairs, U+FFFE, U+FFFF.
-# `<r>...</r>` would pass through XlsxWriter as XML of its own, and damage the file.
-_IMPOSSIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]|^<(?=r>(?s:.*)</r>\\Z)")
+IMPOSSIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+# This would pass through XlsxWriter as XML of its own, and damage the file.
+_MARKUP = re.compile("<(?=r>.*</r>\\Z)", re.DOTALL)
 
 NEXT_STEPS: Mapping[Status, str] = {
     Status.CREATED: "Made; its ID stands beside the row. Nothing to do.",
@@ -105,7 +106,7 @@ class Dress:
     def __init__(self, book: Workbook) -> None:
         self.altered = 0
         self._book = book
-        self._formats: dict[tuple[Look, str, bool], Format] = {}
+        self._formats: dict[tuple[Look, str, bool, bool], Format] = {}
         self._lists: dict[tuple[str, ...], int] = {}
         self._taken: set[str] = {"history", _LISTS, stamps.SHEET}
 
@@ -116,19 +117,29 @@ class Dress:
         self._taken.add(name.casefold())
         return name
 
+    @property
+    def sheets(self) -> int:
+        """How many sheets there are by now."""
+        return len(self._book.worksheets())
+
     def sheet(self, name: str) -> Worksheet:
         """Add a sheet of a name that `sheet_name` gave."""
         return self._book.add_worksheet(name)
 
-    def format(self, look: Look, number_format: str = "", *, wrap: bool = False) -> Format:
-        """The format of that look, made once; `@` as number format keeps what a person types as text."""
-        key = (look, number_format, wrap)
+    def format(self, look: Look, number_format: str = "", *, wrap: bool = False, quoted: bool = False) -> Format:
+        """The format of that look, made once; `@` as number format keeps what a person types as text.
+
+        `quoted` keeps what stands there as text when a person edits it, as an apostrophe before it would.
+        """
+        key = (look, number_format, wrap, quoted)
         if key not in self._formats:
             said = {"valign": "top", **_STYLES.get(look, {})}
             if number_format:
                 said["num_format"] = number_format
             if wrap:
                 said["text_wrap"] = True
+            if quoted:
+                said["quote_prefix"] = True
             self._formats[key] = self._book.add_format(said)
         return self._formats[key]
 
@@ -137,7 +148,7 @@ class Dress:
         if not text:
             sheet.write_blank(row, column, None, style)
             return
-        safe = cell_text(text)
+        safe = _MARKUP.sub(r"\\x3c", cell_text(text), count=1) if text[0] == "<" else cell_text(text)
         self.altered += safe != text
         sheet.write_string(row, column, safe, style)
 
@@ -227,41 +238,44 @@ class Dress:
 
 
 class Page:
-    """A sheet of the tool's own, written from top to bottom. `widths` are those of its columns, in characters."""
+    """A sheet of the tool's own, written from top to bottom; `row` is the next one, from 0.
+
+    `widths` are those of its columns, in characters.
+    """
 
     def __init__(self, dress: Dress, name: str, widths: Sequence[int]) -> None:
         self._dress = dress
-        self._widths = widths
-        self._row = 0
-        self._sheet = dress.sheet(dress.sheet_name(name))
-        self._sheet.hide_gridlines(2)
-        self._sheet.set_landscape()
-        self._sheet.fit_to_pages(1, 0)
+        self.widths = widths
+        self.row = 0
+        self.sheet = dress.sheet(dress.sheet_name(name))
+        self.sheet.hide_gridlines(2)
+        self.sheet.set_landscape()
+        self.sheet.fit_to_pages(1, 0)
         for place, width in enumerate(widths):
-            self._sheet.set_column(place, place, width)
+            self.sheet.set_column(place, place, width)
 
     def line(self, text: str, look: Look = Look.PLAIN) -> None:
         """Text over the whole width, broken into lines where it is long."""
         for part in wrap(text, _PAGE_LINE):
-            self._sheet.set_row(self._row, 24 if look in (Look.TITLE, Look.SECTION) else _LINE_HEIGHT)
-            self._dress.text(self._sheet, self._row, 0, part, self._dress.format(look))
-            self._row += 1
+            self.sheet.set_row(self.row, 24 if look in (Look.TITLE, Look.SECTION) else _LINE_HEIGHT)
+            self._dress.text(self.sheet, self.row, 0, part, self._dress.format(look))
+            self.row += 1
 
     def cells(self, values: Sequence[str | int], looks: Sequence[Look]) -> None:
         """One row of a table; whole numbers stay numbers."""
         if Look.CELL in looks or Look.OPTIONAL in looks:
-            self._sheet.set_row(self._row, row_height(map(str, values), self._widths))
+            self.sheet.set_row(self.row, row_height(map(str, values), self.widths))
         for place, (value, look) in enumerate(zip(values, looks, strict=True)):
             style = self._dress.format(look)
             if isinstance(value, int):
-                self._sheet.write_number(self._row, place, value, style)
+                self.sheet.write_number(self.row, place, value, style)
             else:
-                self._dress.text(self._sheet, self._row, place, value, style)
-        self._row += 1
+                self._dress.text(self.sheet, self.row, place, value, style)
+        self.row += 1
 
     def space(self) -> None:
         """An empty row."""
-        self._row += 1
+        self.row += 1
 
 
 @contextmanager
@@ -282,9 +296,7 @@ def new_workbook(path: Path) -> Iterator[Workbook]:
 
 def shown(text: str) -> str:
     """The text with what no workbook can hold written out: `\\x0b`, `\\ud800`."""
-    return _IMPOSSIBLE.sub(
-        lambda found: found[0].encode("unicode_escape").decode() if found[0] != "<" else r"\x3c", text
-    )
+    return IMPOSSIBLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def cell_text(text: str) -> str:

@@ -135,8 +135,8 @@ class _Child:
         yield "end", table.facts
 
     def _told(self, table: Table) -> Message:
-        titles = header(table, self._header_row)
-        return table.name, table.hidden, titles, [*_hidden_columns(table, len(titles)), *table.facts]
+        titles, top = header(table, self._header_row)
+        return table.name, table.hidden, titles, [*_hidden_columns(table, len(titles)), *table.facts], top
 
     def _stamp(self, table: Table) -> list[tuple[str, ...]]:
         rows: list[tuple[str, ...]] = []

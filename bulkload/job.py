@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Protocol
 
 from bulkload import plan, read, recognise
+from bulkload.causes import Causes
 from bulkload.connection import Connection, complete, target
 from bulkload.errors import UnusableFile
+from bulkload.intake import Intake
 from bulkload.journal import Journal
-from bulkload.models import Book, Finding, Outcome, Run, Status
+from bulkload.models import Book, Outcome, Run, Status
 from bulkload.recognise import Assigned
 from bulkload.resource import Api, Rate
 from bulkload.send import Limits
@@ -90,22 +92,26 @@ class Part:
             limit=job.limit,
             stop_after=job.stop_after,
             wait_for_api=job.wait_for_api,
+            deadline=self.connection.deadline,
             renew_on=self.api.token.renew_on if self.api.token else frozenset({401}),
         )
 
 
 @dataclass(slots=True)
 class Preview:
-    """What a run is about to do, for a person to agree to. `seconds` is how long it takes at the set rate."""
+    """What a run is about to do, for a person to agree to. `seconds` is how long it takes at the set rate.
+
+    `read` is what was read for it, `warnings` counts the rows that have one.
+    """
 
     where: tuple[str, ...]
+    read: Intake
     creates: int = 0
     updates: int = 0
     unchanged: int = 0
     unknown: int = 0
     invalid: int = 0
     warnings: int = 0
-    hidden_rows: int = 0
     seconds: float = 0.0
     remarks: tuple[str, ...] = ()
 
@@ -117,13 +123,16 @@ class Preview:
 
 @dataclass(slots=True)
 class Report:
-    """What a run, or a check, has to tell at its end. `unknown_in` are the runs whose rows are to be settled."""
+    """What a run, or a check, has to tell at its end. `unknown_in` are the runs whose rows are to be settled.
+
+    `read` is None where no file was read: it is gone.
+    """
 
     counts: dict[str, dict[Status, int]] = field(default_factory=dict)
     rows: int = 0
-    findings: list[Finding] = field(default_factory=list)
+    causes: Causes = field(default_factory=Causes)
+    read: Intake | None = None
     remarks: list[str] = field(default_factory=list)
-    facts: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     results: tuple[Path, ...] = ()
     run: Run | None = None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandera.pandas as pa
 
-from bulkload import arrange, openapi, pipeline, schema, template
+from bulkload import arrange, catalogue, openapi, pipeline, schema, template
 from bulkload.connection import Connection, choose
 from bulkload.job import Job, Silent
 from bulkload.models import Outcome
@@ -82,7 +82,7 @@ def _place(
     if isinstance(connection, Connection):
         own = connection
         names = [str(api)] if api else [*openapi.BUILT_IN, own.api]
-        return arrange.apis(names), lambda wanted: choose({own.name: own}, own.name, wanted)
+        return catalogue.apis(names), lambda wanted: choose({own.name: own}, own.name, wanted)
     named = [connection] if isinstance(connection, str) else list(connection or ())
     where = Path(config) if config else None
-    return arrange.apis([str(api)] if api else None, named, where), arrange.chooser(named, where)
+    return catalogue.apis([str(api)] if api else None, named, where), arrange.chooser(named, where)

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from bulkload.journal import Known, NewRow
+from bulkload.journal import Changes, Known, NewRow
 from bulkload.models import DONE, Status
 
 # The API may hold what these rows sent. With any other status nothing was made.
@@ -97,3 +97,22 @@ def _content(row: Known | NewRow) -> str:
 
 def _says_the_same(pair: Pair) -> bool:
     return pair.old.fingerprint == pair.new.fingerprint
+
+
+def changes(matched: Matched, unread: tuple[NewRow, ...]) -> Changes:
+    """What the journal has to change: a row that can still be sent is planned anew if there is news of it."""
+    stays = {Status.NOT_SENT, Status.FAILED}
+    news = [
+        pair.old.status not in MAY_EXIST | {Status.REJECTED}
+        and not (pair.old.status in stays and pair.new.status is Status.NOT_SENT)
+        for pair in matched.same
+    ]
+    replaced = [pair for pair, new in zip(matched.same, news, strict=True) if new]
+    moved = [pair for pair, new in zip(matched.same, news, strict=True) if not new]
+    return Changes(
+        moved=tuple((pair.old, pair.new) for pair in [*moved, *matched.refused]),
+        replaced=tuple((pair.old, pair.new) for pair in [*replaced, *matched.changed]),
+        gone=tuple(old for old in matched.vanished if old.status in MAY_EXIST),
+        dropped=tuple(old for old in matched.vanished if old.status not in MAY_EXIST),
+        new=(*matched.new, *unread),
+    )

@@ -1,18 +1,19 @@
 """The words of the tool as frozen values: what a sheet holds, what is wrong with it, what was sent, what came back."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from bulkload.cells import Kind as Kind
 from bulkload.cells import Spoilt as Spoilt
 from bulkload.cells import column_letter as column_letter
+
+if TYPE_CHECKING:  # `bulkload resources` is not to wait for pandas
+    import numpy as np
+    import numpy.typing as npt
+    import pandas as pd
 
 # Rows per frame: bounds memory whatever the size of the file.
 FRAME_ROWS = 50_000
@@ -112,9 +113,9 @@ class Frame:
     `blank_rows` counts the blank rows left out since the last frame, `hidden_rows` those of this one that are hidden.
     """
 
-    text: pd.DataFrame
+    text: "pd.DataFrame"
     spoilt: tuple[Spoilt, ...] = ()
-    kinds: Mapping[int, npt.NDArray[np.uint8]] = field(default_factory=dict)
+    kinds: Mapping[int, "npt.NDArray[np.uint8]"] = field(default_factory=dict)
     blank_rows: int = 0
     hidden_rows: int = 0
 
@@ -125,8 +126,11 @@ class Sheet:
 
     `frames()` reads the rows each time it is called, so that no more than one frame of a large file need be held. A
     small file's frames are kept: nobody may change one.
-    `from_text` is true for CSV, whose cells have no types and where a result guards formulas with an apostrophe.
-    `facts` are lines of "what I read" that opening shows (encoding, delimiter, hidden columns), for a person.
+    `from_text` is true for CSV, whose cells have no types and where a result guards formulas with an apostrophe;
+    `encoding` and `delimiter` (`comma`, `tab`, or the character) are those of a CSV, "" elsewhere.
+    `facts` are lines of "what I read" that no number tells (macros, hidden columns), for a person.
+    `top` are the first rows below the header as they stand, each with its number and however wide it is, so that a
+    header further down can be found.
     """
 
     name: str
@@ -136,6 +140,9 @@ class Sheet:
     hidden: bool = False
     from_text: bool = False
     facts: tuple[str, ...] = ()
+    encoding: str = ""
+    delimiter: str = ""
+    top: Sequence[tuple[int, Sequence[str]]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +198,14 @@ class Request:
     headers: Mapping[str, str]
     body: Mapping[str, Any] | None
     secrets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """A key under which the API does what a row asks for only once, and the last moment to send the row with it."""
+
+    key: str
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,9 @@ WORDS = {
     "document": ("title", "rate", "concurrency", "settle", "token", "outcomes"),
     "operation": (
         "resource", "title", "update", "find", "read", "delete", "key", "alike", "id", "message", "note", "idempotent",
-        "outcomes", "warnings",
+        "idempotency", "outcomes", "warnings",
     ),
+    "idempotency": ("header", "life"),
     "branch": ("resource", "title", "find", "key", "alike", "id", "message", "note", "warnings"),
     "property": ("labels", "separator", "column"),
     "parameter": ("account",),

@@ -7,7 +7,7 @@ from typing import Any
 
 from bulkload.body import flat
 from bulkload.node import Node, Unsupported
-from bulkload.resource import Operation, OutcomeRule, Parameter, Scheme
+from bulkload.resource import Idempotency, Operation, OutcomeRule, Parameter, Scheme, parse_seconds
 
 MEANINGS = ("done", "not processed", "refused", "unknown")
 METHODS = ("get", "put", "post", "delete", "patch")
@@ -75,7 +75,18 @@ def read(one: Described, root: Node) -> Operation:
         record_id=expressions(said["id"]) if said["id"] else (),
         message=expressions(said["message"]) if said["message"] else _MESSAGES,
         idempotent=said["idempotent"].flag(one.method in ("GET", "PUT", "DELETE")),
+        idempotency=_idempotency(said["idempotency"]),
     )
+
+
+def _idempotency(node: Node) -> Idempotency | None:
+    said = node.only("idempotency")
+    if not said:
+        return None
+    header = said["header"].text()
+    if not re.fullmatch(r"[A-Za-z0-9-]+", header):
+        raise said["header"].wrong(f'"{header}" is no name for a header')
+    return Idempotency(header, said["life"].parsed(parse_seconds))
 
 
 def expressions(node: Node) -> tuple[str, ...]:
@@ -137,11 +148,13 @@ def _required(schema: Node) -> frozenset[str]:
 def _parameters(one: Described) -> tuple[Parameter, ...]:
     """Those of the path and of the operation; of two of the same name and place the operation's own."""
     found: dict[tuple[str, str], Parameter] = {}
+    # The program fills it in itself.
+    implied = _IMPLIED | {one.said["idempotency"]["header"].text("").lower()}
     for node in (*one.item["parameters"].list(), *one.node["parameters"].list()):
         name, place = node["name"].text(), node["in"].one_of(("cookie", "header", "path", "query"), "place")
         if place == "cookie" and node["required"].flag():
             raise Unsupported(f"it needs the cookie {name}")
-        if place != "cookie" and not (place == "header" and name.lower() in _IMPLIED):
+        if place != "cookie" and not (place == "header" and name.lower() in implied):
             found[place, name] = _parameter(node, name, place)
     for name in re.findall(r"{([^}]+)}", one.path):
         # A document should describe each of these; that they must be filled in is clear without it.

@@ -27,6 +27,8 @@ _SHORTEST_WAIT = 1.0
 _WORTH_TELLING = 5.0
 # The shortest sleep: a rest of nearly nothing would never move a clock on.
 _TICK = 0.001
+# Requests that are due within so many seconds may go out together: no timer is fine enough for each of them.
+_TOGETHER = 0.010
 
 T = TypeVar("T")
 
@@ -52,13 +54,16 @@ REAL = Clock()
 class Pace:
     """One for all workers of a host. `stopped` says why no further request goes out, "" while they do.
 
-    Requests are spread evenly over time, so that no window of any length holds more than its share. `told` hears what a
-    person should know while nothing moves.
+    Requests are spread evenly over time, a hundredth of a second at a time where more than one is due in that, so that
+    no window of the rate's length holds more than the rate. `told` hears what a person should know while nothing moves.
     """
 
     def __init__(self, rate: Rate, wait_for_api: float, clock: Clock, told: Callable[[str], None]) -> None:
         self.stopped = ""
-        self._interval = rate.seconds / rate.count
+        interval = rate.seconds / rate.count
+        self._early = _TOGETHER if interval < _TOGETHER else 0.0
+        # What may go out early at the end of a window is left out of it.
+        self._interval = (rate.seconds + self._early) / rate.count
         self._wait_for_api = wait_for_api
         self._clock = clock
         self._told = told
@@ -150,7 +155,7 @@ class Pace:
     def _rest_of(self, retry: bool) -> float:
         """The seconds until a request may go out; 0: now."""
         now = self._clock.monotonic()
-        opens = max(self._next, self._not_before)
+        opens = max(self._next - (0.0 if self.down else self._early), self._not_before)
         if retry:
             opens = max(opens, self._share_free(now))
         return max(opens - now, 0.0)
@@ -163,13 +168,13 @@ class Pace:
 
     def _forget(self, now: float) -> None:
         for times in (self._sent, self._resent):
-            while times and times[0] <= now - _WINDOW:
+            while times and times[0] + _WINDOW <= now:
                 times.popleft()
 
     def _take(self, retry: bool) -> None:
         now = self._clock.monotonic()
         self._forget(now)
-        self._next = now + (PROBE if self.down else self._interval)
+        self._next = now + PROBE if self.down else max(self._next, now) + self._interval
         self._sent.append(now)
         if retry:
             self._resent.append(now)

@@ -9,14 +9,15 @@ from bulkload import plan, write
 from bulkload.batches import Batch, plan_rows
 from bulkload.connection import base_url
 from bulkload.errors import NotConfirmed, UsageError
+from bulkload.intake import Intake
 from bulkload.job import Job, Part, Preview, Report, divide, open_again, open_file, refuse_empty
-from bulkload.journal import Changes, Journal, NewRow, OpenRow
-from bulkload.match import MAY_EXIST, Matched, match
-from bulkload.models import UPDATE, Book, Outcome, Request, Run, Severity, Status
+from bulkload.journal import Journal, NewRow, OpenRow
+from bulkload.match import Matched, changes, match
+from bulkload.models import UPDATE, Book, Outcome, Request, Row, Run, Severity, Status
 from bulkload.recognise import Assigned, Recognised
 from bulkload.resolve import by_word
 from bulkload.resource import Resource
-from bulkload.result import own_left_out, refuse_other_file, result_sheet
+from bulkload.result import foresee, marked_sheet, problems_of, refuse_other_file
 from bulkload.run import Course
 from bulkload.validate import Seen, Validator
 
@@ -58,12 +59,12 @@ class Import(Course):
     def _plan(self, parts: Sequence[Part], found: Recognised) -> None:
         """Check and plan every row and put it into the journal, then ask."""
         preview = self._checked(parts, found)
-        if preview.to_send and not self.confirm(preview):
+        if not self.confirm(preview):
             raise NotConfirmed("Nothing was sent.")
         self.journal.agreed(self.run.id)
 
     def _checked(self, parts: Sequence[Part], found: Recognised) -> Preview:
-        preview = Preview(tuple(_where(part) for part in parts), remarks=found.remarks)
+        preview = Preview(_where(parts), Intake(self.job.file, found), remarks=found.remarks)
         self.progress.phase("Checking", None)
         for part in parts:
             sent = 0
@@ -72,6 +73,7 @@ class Import(Course):
                 self.progress.step(len(batch.frame.text))
                 sent += _count(preview, batch)
             _add_time(preview, part, self.job, sent)
+        preview.remarks += foresee(self.job, self.journal, self.run)
         return preview
 
 
@@ -107,23 +109,26 @@ class Resume(_Continued):
         """Find the run's rows in the file as it is now, then go the rest of the way."""
         book, found, parts = self._opened()
         with self._held(parts):
-            self._follow(book, parts)
-            if to_send := self.journal.to_send(self.run.id):
-                self._agree(parts, found, to_send)
+            read = Intake(self.job.file, found)
+            self._follow(book, parts, read)
+            self._agree(parts, found, self.journal.to_send(self.run.id), read)
             yield from self.send_all(parts)
             self.write(found)
 
-    def _follow(self, book: Book, parts: Sequence[Part]) -> None:
+    def _follow(self, book: Book, parts: Sequence[Part], read: Intake) -> None:
         """Find the run's rows in the file as it is now; other runs may have made some of them meanwhile."""
         self.progress.phase("Checking", None)
         for part in parts:
-            planned = [new for batch in plan_rows(self.job, part, self.journal) for new in batch.planned]
+            planned: list[NewRow] = []
+            for batch in plan_rows(self.job, part, self.journal):
+                read.add(batch.assigned.sheet.name, batch.frame, batch.checked.findings)
+                planned += batch.planned
             for name in dict.fromkeys(assigned.resource.full_name for assigned in part.sheets):
                 rows = [new for new in planned if new.resource == name]
                 matched = match(self.journal.rows(self.run.id, part.target, name), rows)
                 self._tell(matched)
                 unread = tuple(new for new in rows if not new.fingerprint)
-                self.journal.rearrange(self.run.id, part.target, name, _changes(matched, unread))
+                self.journal.rearrange(self.run.id, part.target, name, changes(matched, unread))
         self.journal.file_is(self.run.id, str(self.job.file.resolve()), book.sha256)
 
     def _tell(self, matched: Matched) -> None:
@@ -143,8 +148,8 @@ class Resume(_Continued):
         if matched.vanished:
             self.report.remarks.append(f"{len(matched.vanished):,} rows of the run are no longer in the file.")
 
-    def _agree(self, parts: Sequence[Part], found: Recognised, to_send: Mapping[str, int]) -> None:
-        preview = Preview(tuple(_where(part) for part in parts), remarks=(*found.remarks, *self.report.remarks))
+    def _agree(self, parts: Sequence[Part], found: Recognised, to_send: Mapping[str, int], read: Intake) -> None:
+        preview = Preview(_where(parts), read, remarks=(*found.remarks, *self.report.remarks))
         preview.updates = to_send.get(UPDATE, 0)
         preview.creates = sum(to_send.values()) - preview.updates
         counts = self.journal.counts(self.run.id)
@@ -153,6 +158,7 @@ class Resume(_Continued):
         preview.unknown = counts.get(Status.UNKNOWN, 0)
         for part in parts:
             _add_time(preview, part, self.job, preview.to_send)
+        preview.remarks += foresee(self.job, self.journal, self.run)
         if not self.confirm(preview):
             raise NotConfirmed("Nothing was sent.")
 
@@ -193,79 +199,75 @@ class Resolve(_Continued):
         return found[0]
 
 
-def _changes(matched: Matched, unread: tuple[NewRow, ...]) -> Changes:
-    """What the journal has to change: a row that can still be sent is planned anew if there is news of it."""
-    stays = {Status.NOT_SENT, Status.FAILED}
-    news = [
-        pair.old.status not in MAY_EXIST | {Status.REJECTED}
-        and not (pair.old.status in stays and pair.new.status is Status.NOT_SENT)
-        for pair in matched.same
-    ]
-    replaced = [pair for pair, new in zip(matched.same, news, strict=True) if new]
-    moved = [pair for pair, new in zip(matched.same, news, strict=True) if not new]
-    return Changes(
-        moved=tuple((pair.old, pair.new) for pair in [*moved, *matched.refused]),
-        replaced=tuple((pair.old, pair.new) for pair in [*replaced, *matched.changed]),
-        gone=tuple(old for old in matched.vanished if old.status in MAY_EXIST),
-        dropped=tuple(old for old in matched.vanished if old.status not in MAY_EXIST),
-        new=(*matched.new, *unread),
-    )
-
-
 def check(job: Job, checked_copy: Path | None = None) -> Report:
-    """Every problem of a file, offline; `checked_copy` is where a marked copy goes, if one is wanted."""
+    """Every problem of a file, offline; `checked_copy` is where a marked copy goes, if one is wanted.
+
+    Raises UsageError for a copy that is no workbook.
+    """
+    if checked_copy and checked_copy.suffix.lower() != ".xlsx":
+        raise UsageError(f"-o {checked_copy}: the marked copy is a workbook, whatever the file is. Name it .xlsx.")
     _, found = open_file(job)
-    report = Report(remarks=list(found.remarks))
+    read = Intake(job.file, found)
+    report = Report(remarks=list(found.remarks), read=read)
     seen: dict[str, Seen] = {}
 
     def frames(assigned: Assigned) -> Iterator[write.ResultFrame]:
         validator = Validator(assigned, seen.setdefault(assigned.resource.full_name, Seen()))
-        invalid = rows = 0
+        counts = report.counts.setdefault(assigned.sheet.name, {Status.INVALID: 0, Status.NOT_SENT: 0})
         for frame in assigned.sheet.frames():
             checked = validator.check(frame)
-            report.findings += checked.findings
-            invalid += len(checked.invalid)
-            rows += len(frame.text)
-            yield write.ResultFrame(own_left_out(assigned, frame), checked.findings, {})
-        report.rows += rows
-        report.counts[assigned.sheet.name] = {Status.INVALID: invalid, Status.NOT_SENT: rows - invalid}
+            read.add(assigned.sheet.name, frame, checked.findings)
+            report.causes.add(checked.findings)
+            report.rows += len(frame.text)
+            counts[Status.INVALID] += len(checked.invalid)
+            counts[Status.NOT_SENT] += len(frame.text) - len(checked.invalid)
+            yield write.ResultFrame(frame.text, problems_of(checked.findings), {})
 
-    sheets = [result_sheet(assigned, frames(assigned)) for assigned in found.assigned]
+    sheets = [marked_sheet(assigned, frames(assigned)) for assigned in found.assigned]
     if checked_copy is None:
         for sheet in sheets:
             for _ in sheet.frames:
                 pass
     else:
-        summary = write.Summary(pairs=(("File", str(job.file)),), counts=report.counts)
-        report.results = write.write_result(checked_copy, sheets, summary, outcomes=False)
-    report.facts = [f"{a.sheet.name}: {fact}" for a in found.assigned for fact in a.sheet.facts]
+        summary = write.Summary((("File", str(job.file)),), report.counts, found.remarks, read.lines)
+        told = report.remarks.append
+        report.results = write.write_result(checked_copy, sheets, summary, outcomes=False, tell=told)
     refuse_empty(job.file, report.rows)
     return report
 
 
-def dry_run(job: Job, journal: Journal) -> Iterator[tuple[NewRow, Request | None, Part, Resource]]:
-    """What an import would do with each row, and the request where it would send one. Nothing here can send."""
+def dry_run(job: Job, journal: Journal, report: Report) -> Iterator[tuple[NewRow, Request | None, Part, Resource]]:
+    """What an import would do with each row, and the request where it would send one. Nothing here can send.
+
+    The report is filled on the way, as that of a check is.
+    """
     _, found = open_file(job)
+    report.read = read = Intake(job.file, found)
+    report.remarks += found.remarks
     for part in divide(job, found, journal):
         for batch in plan_rows(job, part, journal):
+            name = batch.assigned.sheet.name
+            read.add(name, batch.frame, batch.checked.findings)
+            report.causes.add(batch.checked.findings)
+            report.rows += len(batch.frame.text)
+            counts = report.counts.setdefault(name, {})
             rows = {row.number: row for row in batch.checked.rows}
             for new in batch.planned:
-                made = None
-                if new.status is Status.NOT_SENT:
-                    made = plan.request(
-                        batch.assigned.resource,
-                        new.sheet,
-                        rows[new.row],
-                        new.action,
-                        new.id,
-                        part.connection.settings,
-                        part.connection.headers,
-                    )
+                counts[new.status] = counts.get(new.status, 0) + 1
+                made = _request(batch, part, new, rows[new.row]) if new.status is Status.NOT_SENT else None
                 yield new, made, part, batch.assigned.resource
+
+
+def _request(batch: Batch, part: Part, new: NewRow, row: Row) -> Request:
+    connection = part.connection
+    return plan.request(
+        batch.assigned.resource, new.sheet, row, new.action, new.id, connection.settings, connection.headers
+    )
 
 
 def _count(preview: Preview, batch: Batch) -> int:
     """Add a batch to the preview; gives how many of its rows will be sent."""
+    preview.read.add(batch.assigned.sheet.name, batch.frame, batch.checked.findings)
     sent = [new for new in batch.planned if new.status is Status.NOT_SENT]
     updates = sum(new.action == UPDATE for new in sent)
     preview.updates += updates
@@ -274,8 +276,7 @@ def _count(preview: Preview, batch: Batch) -> int:
         preview.unchanged += new.status is Status.UNCHANGED
         preview.unknown += new.status is Status.UNKNOWN
         preview.invalid += new.status is Status.INVALID
-    preview.hidden_rows += batch.frame.hidden_rows
-    preview.warnings += sum(finding.severity is Severity.WARNING for finding in batch.checked.findings)
+    preview.warnings += len({one.row for one in batch.checked.findings if one.severity is Severity.WARNING})
     return len(sent)
 
 
@@ -285,8 +286,12 @@ def _add_time(preview: Preview, part: Part, job: Job, rows: int) -> None:
     preview.seconds += rows * rate.seconds / rate.count
 
 
-def _where(part: Part) -> str:
-    return f"{part.api.title} at {base_url(part.connection, part.api)} (connection {part.connection.name})"
+def _where(parts: Sequence[Part]) -> tuple[str, ...]:
+    """Where each part goes, for a person."""
+    return tuple(
+        f"{part.api.title} at {base_url(part.connection, part.api)} (connection {part.connection.name})"
+        for part in parts
+    )
 
 
 def _held(journal: Journal, parts: Sequence[Part], run: Run) -> ExitStack:

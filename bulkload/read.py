@@ -127,8 +127,7 @@ def _workbook_sheet(source: _Source, warden: Warden, shelf: Shelf, head: Head, h
         with source.opened():
             yield from shelf.frames(head.name, lambda: frames(warden.blocks(head.name, width), width))
 
-    facts = (*(["the sheet is hidden"] if head.hidden else []), *head.facts)
-    return Sheet(head.name, head.header, header_row, read, hidden=head.hidden, facts=facts)
+    return Sheet(head.name, head.header, header_row, read, hidden=head.hidden, facts=head.facts, top=head.top)
 
 
 # --- CSV --------------------------------------------------------------------------------------------------------------
@@ -140,5 +139,15 @@ def _read_text(source: _Source, options: ReadOptions) -> Book:
         raise UnusableFile(f'{source.name} has no sheet "{options.sheet}": its only one is {name}')
     file = TextFile(source.name, source.opened, encoding_of(source.name, source.opened, options.encoding))
     text = open_delimited(file, name, delimiter=options.delimiter, header_row=options.header_row)
-    sheet = Sheet(name, text.header, text.header_row, text.frames, from_text=True, facts=text.facts)
+    sheet = Sheet(
+        name,
+        text.header,
+        text.header_row,
+        text.frames,
+        from_text=True,
+        facts=text.facts,
+        encoding=file.encoding,
+        delimiter=text.delimiter,
+        top=text.top,
+    )
     return Book(str(source.path), source.sha256, (sheet,))

@@ -1,82 +1,130 @@
-"""The journal as the sending uses it: intents and outcomes of many rows in one transaction."""
+"""The journal as the sending uses it: intents and outcomes of many rows in one transaction, in a thread of its own."""
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
+from dataclasses import dataclass, field
 
-from bulkload.journal import Journal
-from bulkload.models import Outcome, Request
+from bulkload.desk import Desk
+from bulkload.journal import Intent, Journal
+from bulkload.models import Once, Outcome, Request
 
 # Seconds that an outcome waits at most for an intent to be committed with: nothing depends on it, but a crash before
 # makes a question of what was known.
 LATEST = 0.05
 
 
+@dataclass(slots=True)
+class _Batch:
+    """What is committed together, who waits for it, and what is to be told afterwards."""
+
+    intents: list[Intent] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+    waiting: list[asyncio.Future[None]] = field(default_factory=list)
+    tellings: list[Callable[[], None]] = field(default_factory=list)
+
+
 class Recorder:
-    """Commits the intents of all workers that wait at the same moment together, and the outcomes with them."""
+    """Commits what all workers have to say, in a thread, so that no answer is kept waiting for a disk.
+
+    While one commit is under way, what comes gathers for the next; there is never more than one. Made on an event loop,
+    and used there alone.
+    """
 
     def __init__(self, run: str, journal: Journal) -> None:
         self._run = run
         self._journal = journal
-        self._intents: list[tuple[str, int]] = []
-        self._outcomes: list[Outcome] = []
-        self._listeners: list[Callable[[], None]] = []
-        self._committed: asyncio.Future[None] | None = None
+        self._gathered = _Batch()
+        self._under_way: _Batch | None = None
+        self._desk = Desk("committing")
         self._timer: asyncio.TimerHandle | None = None
+        self._due = False
 
-    async def intend(self, request: Request) -> None:
-        """Return once the journal durably says that this row is about to be sent. Raises DiskError."""
-        self._intents.append((request.sheet, request.row))
-        await self._commit()
+    async def intend(self, request: Request, once: Once | None = None) -> None:
+        """Return once the journal durably says that this row is about to be sent, with this key. Raises DiskError."""
+        place = (request.sheet, request.row)
+        self._gathered.intents.append((*place, once) if once else place)
+        await self._committed()
 
     async def record(self, outcome: Outcome) -> None:
         """Return once the journal durably holds the outcome. Raises DiskError."""
-        self._outcomes.append(outcome)
-        await self._commit()
+        self._gathered.outcomes.append(outcome)
+        await self._committed()
 
     def record_soon(self, outcome: Outcome, tell: Callable[[Outcome], None]) -> None:
         """Commit the outcome with the next intent, or within LATEST seconds; only then it is told.
 
         That it can't be committed is raised to the next who waits for a commit.
         """
-        self._outcomes.append(outcome)
-        self._listeners.append(lambda: tell(outcome))
-        if self._committed is None and self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(LATEST, self._in_time)
+        self._gathered.outcomes.append(outcome)
+        self._gathered.tellings.append(lambda: tell(outcome))
+        self._in_time()
 
     def flush(self) -> None:
-        """Commit at once what still waits. Raises DiskError."""
-        if self._outcomes or self._intents:
-            self._write()
+        """Commit at once the outcomes that still wait, and end. Raises DiskError.
+
+        An intent that nobody waits for any more is dropped: not a byte of its row has left.
+        """
+        self._due = False
+        self._desk.close()
+        self._stop_timer()
+        batch, self._gathered = self._gathered, _Batch()
+        if batch.outcomes:
+            self._journal.write(self._run, (), batch.outcomes)
+            self._tell(batch)
+
+    async def _committed(self) -> None:
+        """Wait for the commit of what has gathered; whoever is cancelled meanwhile takes nothing away from others."""
+        loop = asyncio.get_running_loop()
+        committed = loop.create_future()
+        self._gathered.waiting.append(committed)
+        if not self._due:
+            # Not at once: others are about to gather.
+            self._due = True
+            loop.call_soon(self._commit)
+        await committed
+
+    def _commit(self) -> None:
+        """Hand what has gathered to the thread, unless that is at work: then its end will."""
+        if self._under_way is not None or not (self._gathered.intents or self._gathered.outcomes):
+            return
+        self._stop_timer()
+        self._due = False
+        batch, self._gathered = self._gathered, _Batch()
+        self._under_way = batch
+        self._desk.hand(lambda: self._journal.write(self._run, batch.intents, batch.outcomes), self._ended)
+
+    def _ended(self, trouble: BaseException | None) -> None:
+        """Release those who waited for the commit that has ended, and begin the next if somebody waits for that."""
+        batch, self._under_way = self._under_way, None
+        assert batch is not None
+        if trouble is None:
+            self._tell(batch)
+        else:
+            # Who has to know of a disk that fails waits, or will find it failing.
+            self._gathered.outcomes[:0] = batch.outcomes
+            self._gathered.tellings[:0] = batch.tellings
+        for waiter in batch.waiting:
+            if waiter.done():
+                continue
+            if trouble is None:
+                waiter.set_result(None)
+            else:
+                waiter.set_exception(trouble)
+        if self._due:
+            self._commit()
+        elif trouble is None and self._gathered.outcomes:
+            self._in_time()
 
     def _in_time(self) -> None:
-        # Who has to know of a disk that fails will find it failing.
-        with suppress(Exception):
-            self._write()
+        """See that what has gathered is committed in time, where nobody waits for it."""
+        if self._under_way is None and self._timer is None and not self._due:
+            self._timer = asyncio.get_running_loop().call_later(LATEST, self._commit)
 
-    async def _commit(self) -> None:
-        if self._committed is None:
-            loop = asyncio.get_running_loop()
-            self._committed = loop.create_future()
-            loop.call_soon(self._write_for, self._committed)
-        # One worker that is cancelled must not take the others' commit with it.
-        await asyncio.shield(self._committed)
-
-    def _write_for(self, committed: "asyncio.Future[None]") -> None:
-        self._committed = None
-        try:
-            self._write()
-        except Exception as trouble:
-            committed.set_exception(trouble)
-        else:
-            committed.set_result(None)
-
-    def _write(self) -> None:
+    def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        intents, self._intents = self._intents, []
-        self._journal.write(self._run, intents, self._outcomes)
-        self._outcomes, listeners, self._listeners = [], self._listeners, []
-        for tell in listeners:
+
+    def _tell(self, batch: _Batch) -> None:
+        for tell in batch.tellings:
             tell()

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection
+from functools import lru_cache
 from urllib.parse import quote, quote_plus
 
 from bulkload.models import MASK
@@ -12,10 +13,20 @@ _SHORTEST_SECRET = 3
 
 def redact(text: str, secrets: Collection[str]) -> str:
     """The text with each secret masked, also as JSON, URLs and forms write it. Of two that overlap, the longer goes."""
-    forms = {form for secret in secrets if len(secret) >= _SHORTEST_SECRET for form in _forms(secret)}
-    for form in sorted(forms, key=len, reverse=True):
-        text = text.replace(form, MASK)
+    if not text:
+        return text
+    for form in _all_forms(frozenset(secrets)):
+        if form in text:
+            text = text.replace(form, MASK)
     return text
+
+
+# Most rows have no secrets of their own: they share the few of the connection.
+@lru_cache(maxsize=16)
+def _all_forms(secrets: frozenset[str]) -> tuple[str, ...]:
+    """What to look for, the longest first."""
+    forms = {form for secret in secrets if len(secret) >= _SHORTEST_SECRET for form in _forms(secret)}
+    return tuple(sorted(forms, key=len, reverse=True))
 
 
 def _forms(secret: str) -> tuple[str, ...]:

@@ -1,25 +1,36 @@
 """The sheets of a result that are about the rows: `Summary` and `Problems`."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple
 
-from bulkload.dress import NEXT_STEPS, STATUS_LOOKS, Dress, Look, Page
-from bulkload.models import RESULT_STATUSES, Status
+from bulkload.dress import NEXT_STEPS, STATUS_LOOKS, Dress, Look, Page, row_height
+from bulkload.models import RESULT_STATUSES, Severity, Status
+from bulkload.spool import Spool
 
 # At most so many lines of problems and causes: beyond that nobody reads them, and Excel chokes.
 _LINES = 100_000
 _CAUSES = 10_000
+# Lines that are made into text at a time.
+_BLOCK = 5_000
+# At most so many characters of a value or a message, and of them all: the rest stands in the rows themselves.
+_LENGTH = 2_000
+_CHARACTERS = 30_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What the sheet `Summary` says: `pairs` of label and text, counts by sheet and status, notes to read."""
+    """What the sheet `Summary` says: `pairs` of label and text, counts by sheet and status, notes to read.
+
+    `read` gives the lines of what was read, once all rows are written.
+    """
 
     pairs: tuple[tuple[str, str], ...] = ()
     counts: Mapping[str, Mapping[Status, int]] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    notes: Sequence[str] = ()
+    read: Callable[[], Sequence[str]] = tuple
 
 
 class Problem(NamedTuple):
@@ -35,6 +46,11 @@ class Problem(NamedTuple):
 
 PROBLEM_TITLES = ("Sheet", "Cell", "Column", "Value", "Problem", "Kind")
 _CAUSE_TITLES = ("First sheet", "First cell", "Column", "How many", "Problem", "Kind")
+_KIND_LOOKS: Mapping[str, Look] = {Severity.WARNING: Look.WARNED, Status.UNKNOWN: Look.AMBER, "": Look.CELL}
+_TO_CORRECT = (
+    "Each cell filled red has a note that says what is wrong. Correct these cells, save this file, and import it.",
+    "A cell filled yellow is worth a look; its row is sent as it is.",
+)
 
 
 class Problems:
@@ -42,6 +58,7 @@ class Problems:
 
     def __init__(self) -> None:
         self.count = 0
+        self._room = _CHARACTERS
         self._lines: list[Problem] = []
         self._causes: Counter[tuple[str, str, str]] = Counter()
         self._first: dict[tuple[str, str, str], Problem] = {}
@@ -49,9 +66,11 @@ class Problems:
     def add(self, problem: Problem, cause: str) -> None:
         """Take a problem in; `cause` says what it has in common with others of its column."""
         self.count += 1
-        if len(self._lines) < _LINES:
+        problem = problem._replace(value=_cut(problem.value), problem=_cut(problem.problem))
+        if len(self._lines) < _LINES and self._room > 0:
+            self._room -= sum(map(len, problem))
             self._lines.append(problem)
-        key = (problem.kind, problem.column, cause)
+        key = (problem.kind, problem.column, _cut(cause))
         if key in self._first or len(self._first) < _CAUSES:
             self._first.setdefault(key, problem)
             self._causes[key] += 1
@@ -62,16 +81,20 @@ class Problems:
         if self.count > len(self._lines):
             yield ("", "", "", "", f"... and {self.count - len(self._lines):,} more.", "")
 
-    def by_cause(self) -> Iterator[tuple[str, ...]]:
+    def by_cause(self) -> Iterator[tuple[str | int, ...]]:
         """The causes under their titles, the most frequent first, and how many problems have other causes."""
-        for key, count in self._causes.most_common():
-            first = self._first[key]
-            yield (first.sheet, first.cell, first.column, f"{count:,}", key[2], first.kind)
+        for (kind, column, cause), count in self._causes.most_common():
+            first = self._first[kind, column, cause]
+            yield (first.sheet, first.cell, column, count, cause, kind)
         if self.count > self._causes.total():
-            yield ("", "", "", f"{self.count - self._causes.total():,}", "... of other causes.", "")
+            yield ("", "", "", self.count - self._causes.total(), "... of other causes.", "")
 
 
-def write_problems(dress: Dress, problems: Problems) -> None:
+def _cut(text: str) -> str:
+    return text if len(text) <= _LENGTH else f"{text[:_LENGTH]}…"
+
+
+def write_problems(dress: Dress, spool: Spool, problems: Problems) -> None:
     """Add the sheet `Problems`."""
     page = Page(dress, "Problems", (18, 12, 24, 30, 80, 12))
     page.line("Problems", Look.TITLE)
@@ -82,13 +105,22 @@ def write_problems(dress: Dress, problems: Problems) -> None:
     _table(page, _CAUSE_TITLES, problems.by_cause())
     page.space()
     page.line("One by one; the cells are those of the file that was read", Look.SECTION)
-    _table(page, PROBLEM_TITLES, problems.lines())
+    page.cells(PROBLEM_TITLES, [Look.OPTIONAL] * len(PROBLEM_TITLES))
+    rows = spool.rows(dress, page.sheet, len(PROBLEM_TITLES), page.row + 1)
+    lines = problems.lines()
+    while some := list(islice(lines, _BLOCK)):
+        styles = [dress.format(Look.CELL)] * len(some)
+        columns = [rows.cells(place, texts, styles) for place, texts in enumerate(zip(*some, strict=True))]
+        rows.add(columns, {place: row_height(line, page.widths) for place, line in enumerate(some)})
+    rows.end()
 
 
-def _table(page: Page, titles: Sequence[str], rows: Iterator[tuple[str, ...]]) -> None:
+def _table(page: Page, titles: Sequence[str], rows: Iterator[tuple[str | int, ...]]) -> None:
+    """A table whose last column, the kind of each problem, shows how grave it is."""
     page.cells(titles, [Look.OPTIONAL] * len(titles))
     for row in rows:
-        page.cells(row, [Look.CELL] * len(titles))
+        look = _KIND_LOOKS.get(str(row[-1]), Look.RED)
+        page.cells(row, [*[Look.CELL] * (len(titles) - 1), look])
 
 
 def write_summary(dress: Dress, summary: Summary, read: Sequence[str]) -> None:
@@ -115,6 +147,10 @@ def write_check(dress: Dress, summary: Summary, read: Sequence[str], found: Mapp
     page.cells(["Sheet", "Rows read", "With errors", "With warnings"], [Look.OPTIONAL] * 4)
     for name, counts in found.items():
         page.cells([name, counts["rows"], counts["errors"], counts["warnings"]], [Look.CELL] * 4)
+    page.space()
+    wrong = any(counts["errors"] for counts in found.values())
+    for line in _TO_CORRECT if wrong else _TO_CORRECT[1:]:
+        page.line(line)
     _write_lines(page, "The check", summary, read)
 
 

@@ -10,6 +10,8 @@ from urllib.parse import quote
 from bulkload.models import Severity
 
 JsonSchema = Mapping[str, Any]
+# What a cell's value can be, in JSON Schema's words.
+TYPES = ("string", "integer", "number", "boolean")
 
 _UNITS = {"ms": 0.001, "s": 1.0, "second": 1.0, "m": 60.0, "min": 60.0, "minute": 60.0, "h": 3600.0, "hour": 3600.0}
 
@@ -130,13 +132,21 @@ class Scheme:
 
 
 @dataclass(frozen=True, slots=True)
+class Idempotency:
+    """The header for a key under which the API does a thing only once, and the seconds for which it knows a key."""
+
+    header: str
+    life: float
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """One call of the API. `body` is a self-contained JSON Schema, None where nothing is sent;
     `required` are the names that it asks for.
 
     `media_type` is the kind of JSON that the body is. `record_id` and `message` are OpenAPI runtime expressions, the
     first that is there counts. `responses` is the document's own, by status (`200`, `4XX`, `default`), a reference to a
-    whole response already followed.
+    whole response already followed. `idempotency` is None where the API knows no keys.
     """
 
     id: str
@@ -151,6 +161,7 @@ class Operation:
     record_id: tuple[str, ...] = ()
     message: tuple[str, ...] = ()
     idempotent: bool = False
+    idempotency: Idempotency | None = None
     media_type: str = "application/json"
 
     def placed(self, values: Mapping[str, str]) -> tuple[str, tuple[tuple[str, str], ...], dict[str, str]]:

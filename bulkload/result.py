@@ -13,11 +13,18 @@ import pandas as pd
 
 from bulkload import write
 from bulkload.errors import UnusableFile
+from bulkload.intake import Intake
 from bulkload.job import Job, Progress, Report, Silent, open_again
 from bulkload.journal import Journal
-from bulkload.models import FRAME_ROWS, Book, Frame, Run, Status
+from bulkload.models import FRAME_ROWS, Book, Finding, Frame, Run, Severity, Status
 from bulkload.recognise import Assigned, Recognised
 from bulkload.validate import Seen, Validator
+
+
+def foresee(job: Job, journal: Journal, run: Run) -> tuple[str, ...]:
+    """What a person must know of a run's result before the first row is sent."""
+    rows = {sheet: sum(journal.counts(run.id, sheet).values()) for sheet in journal.sheets(run.id)}
+    return write.foresee(job.result or result_path(job.file), rows)
 
 
 def write_result(job: Job, journal: Journal, run: Run, found: Recognised, report: Report, progress: Progress) -> None:
@@ -26,23 +33,27 @@ def write_result(job: Job, journal: Journal, run: Run, found: Recognised, report
     `report.rows` counts what the file holds and `report.counts` what the journal does, so that one can miss the other.
     """
     seen: dict[str, Seen] = {}
+    report.read = read = Intake(job.file, found)
 
     def frames(assigned: Assigned) -> Iterator[write.ResultFrame]:
         validator = Validator(assigned, seen.setdefault(assigned.resource.full_name, Seen()))
         for frame in assigned.sheet.frames():
             numbers = frame.text.index
+            if numbers.empty:  # it only counts blank rows
+                read.add(assigned.sheet.name, frame, ())
+                continue
             rows = journal.outcomes(run.id, assigned.sheet.name, int(numbers[0]), int(numbers[-1]))
             done = {row for row, outcome in rows.items() if outcome.status is Status.UNCHANGED}
             findings = validator.check(frame, done.intersection(numbers)).findings
-            report.findings += findings
+            read.add(assigned.sheet.name, frame, findings)
+            report.causes.add(findings)
             report.rows += len(numbers)
             progress.step(len(numbers))
-            yield write.ResultFrame(own_left_out(assigned, frame), findings, rows)
+            yield write.ResultFrame(own_left_out(assigned, frame), problems_of(findings), rows)
 
     for assigned in found.assigned:
         counts = journal.counts(run.id, assigned.sheet.name)
         report.counts[assigned.sheet.name] = counts
-        report.facts += [f"{assigned.sheet.name}: {fact}" for fact in assigned.sheet.facts]
         if assigned.resource.note and counts.get(Status.CREATED):
             report.notes.append(f"{assigned.sheet.name}: {assigned.resource.note}")
     report.remarks = [*found.remarks, *report.remarks]
@@ -106,8 +117,19 @@ def result_sheet(assigned: Assigned, frames: Iterable[write.ResultFrame]) -> wri
         columns=tuple(assigned.columns.get(position) for position in headings),
         resource=assigned.resource,
         frames=frames,
-        facts=assigned.sheet.facts,
     )
+
+
+def marked_sheet(assigned: Assigned, frames: Iterable[write.ResultFrame]) -> write.ResultSheet:
+    """A sheet of a marked copy: every column of the input. That of a result still says which of its rows are done."""
+    header = assigned.sheet.header
+    columns = tuple(assigned.columns.get(position) for position in range(1, len(header) + 1))
+    return write.ResultSheet(assigned.sheet.name, header, columns, assigned.resource, frames)
+
+
+def problems_of(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The findings that stand at their cells; how a cell was read is told once for all of its kind."""
+    return tuple(finding for finding in findings if finding.severity is not Severity.NOTE)
 
 
 def own_left_out(assigned: Assigned, frame: Frame) -> pd.DataFrame:
@@ -130,8 +152,9 @@ def _statuses(journal: Journal, run: Run, sheet: str, report: Report) -> write.R
 
 def _write(journal: Journal, run: Run, sheets: list[write.ResultSheet], report: Report, path: Path) -> None:
     notes = (*report.remarks, *report.notes, *(f"Stopped: {why}" for why in report.stopped))
-    summary = write.Summary(pairs=_about(journal.run(run.id)), counts=report.counts, notes=notes)
-    report.results = write.write_result(path, sheets, summary)
+    read = report.read.lines if report.read else list
+    summary = write.Summary(_about(journal.run(run.id)), report.counts, notes, read)
+    report.results = write.write_result(path, sheets, summary, tell=report.remarks.append)
     in_parts = all(one.name.startswith(f"{path.stem}.") and one != path for one in report.results)
     place = str((path if in_parts else report.results[0]).resolve())
     if in_parts and journal.run(run.id).result == place:

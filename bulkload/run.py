@@ -41,7 +41,8 @@ _REAL = World()
 class Course(ABC):
     """One run with its journal and those who listen. `report` tells of it at the end.
 
-    `confirm` asks a person before the first row is sent. `told` hears what a person should know while nothing moves.
+    `confirm` tells a person what is about to happen, and asks if there is a row to send. `told` hears what a person
+    should know while nothing moves.
     """
 
     run: Run

@@ -1,6 +1,7 @@
 """Requests → Outcomes: the intent in the journal first, then the request, then the outcome in the journal.
 
-A row whose answer was lost is never sent again here. Retries happen only where the API provably did nothing.
+A row whose answer was lost is never sent again, unless the API knows idempotency keys: then with the same key, while
+that lives. All other retries happen only where the API provably did nothing.
 """
 
 import asyncio
@@ -8,19 +9,19 @@ import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from bulkload.answer import Meaning, Verdict, judge
 from bulkload.auth import Signed
 from bulkload.errors import DiskError, SettingsError, SignInError, UnusableFile
 from bulkload.journal import Journal
-from bulkload.models import Outcome, Reply, Request, Status
+from bulkload.models import Outcome, Reply, Status
 from bulkload.pace import PATIENCE, REAL, Clock, Pace
 from bulkload.recorder import Recorder
 from bulkload.redact import redact
-from bulkload.resource import Operation, Rate
-from bulkload.threads import aside
+from bulkload.resource import Rate
+from bulkload.underway import SENT_BEFORE, Feed, Outgoing, Row
 from bulkload.wire import Carrier, Signer
 
 log = logging.getLogger(__name__)
@@ -31,17 +32,9 @@ LAST_CHANCE = 30.0
 _LONGEST_MESSAGE = 500
 # A shorter secret may stand in an ID by chance, and the ID must stay what it is.
 _SHORTEST_SECRET_IN_ID = 8
+_JSON = json.JSONEncoder(ensure_ascii=False)
 # What keeps further rows from being sent, but says nothing against those that were.
 _REASONS = (SignInError, SettingsError, UnusableFile)
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A row to send. `record` is the ID of the record that it updates, "" where it makes a new one."""
-
-    request: Request
-    operation: Operation
-    record: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +42,8 @@ class Limits:
     """How fast: requests per time, and how many at once. `limit` rows are sent at most; None: all.
 
     `stop_after` rejected rows stop the run; 0: never. `wait_for_api` are the seconds that an API may be down before the
-    run stops. `renew_on` are the statuses that may mean an old token.
+    run stops. `renew_on` are the statuses that may mean an old token. `deadline` is how long a request may
+    take, in seconds.
     """
 
     rate: Rate
@@ -58,16 +52,7 @@ class Limits:
     stop_after: int = 0
     renew_on: frozenset[int] = frozenset({401})
     wait_for_api: float = 600.0
-
-
-@dataclass(slots=True)
-class _Row:
-    """A row on its way: how often it was sent, how many tries failed, how often its token was refused in a row."""
-
-    outgoing: Outgoing
-    attempts: int = 0
-    failures: int = 0
-    refusals: int = 0
+    deadline: float = 60.0
 
 
 class Sender:
@@ -122,7 +107,7 @@ class Sender:
         very first rows from being sent: SignInError, SettingsError, UnusableFile. Later it is a reason to stop.
         """
         self._loop = asyncio.get_running_loop()
-        feed = _Feed(batches)
+        feed = Feed(batches)
         self._sending = asyncio.gather(*(self._work(feed, wire, signer, tell) for _ in range(self._limits.concurrency)))
         patience = asyncio.create_task(self._lose_patience())
         try:
@@ -156,12 +141,15 @@ class Sender:
         await self._clock.sleep(LAST_CHANCE)
         self._abandon()
 
-    async def _work(self, feed: "_Feed", wire: Carrier, signer: Signer, tell: Callable[[Outcome], None]) -> None:
+    async def _work(self, feed: "Feed", wire: Carrier, signer: Signer, tell: Callable[[Outcome], None]) -> None:
         while not self.stopped and (self._limits.limit is None or self._taken < self._limits.limit):
             self._taken += 1
             try:
                 outgoing = await feed.next()
-                if outgoing is None or not await self._send_row(_Row(outgoing), wire, signer, tell):
+                if outgoing is None:
+                    return
+                row = Row.begun(outgoing, self._clock, self._limits.deadline)
+                if not await self._send_row(row, wire, signer, tell):
                     return
             except Exception as trouble:
                 # The other workers bring their rows to an end and find the run stopped.
@@ -176,13 +164,16 @@ class Sender:
 
     # One row
 
-    async def _send_row(self, row: _Row, wire: Carrier, signer: Signer, tell: Callable[[Outcome], None]) -> bool:
+    async def _send_row(self, row: Row, wire: Carrier, signer: Signer, tell: Callable[[Outcome], None]) -> bool:
         """Send one row until there is an outcome to tell; False if the run stopped before the row went out."""
         request, operation = row.outgoing.request, row.outgoing.operation
-        body = None if request.body is None else json.dumps(request.body, ensure_ascii=False).encode()
-        verdict = Verdict(Meaning.NOT_PROCESSED)
+        body = None if request.body is None else _JSON.encode(request.body).encode()
+        verdict = Verdict(Meaning.UNKNOWN, message=SENT_BEFORE) if row.unsure else Verdict(Meaning.NOT_PROCESSED)
         while signed := await self._pace.turn(partial(signer.sign, operation), retry=row.failures > 0):
-            await self._recorder.intend(request)
+            key = row.key_header(self._clock)
+            if row.unsure and not key:
+                break
+            await self._recorder.intend(request, row.once)
             if self._pace.shut:
                 # While the intent was written, somebody learned that nothing may go out: not a byte has.
                 await self._put_back(row, verdict)
@@ -192,17 +183,19 @@ class Sender:
                 request.method,
                 request.path,
                 query=[*request.query, *signed.query],
-                headers={**request.headers, **signed.headers},
+                headers={**request.headers, **key, **signed.headers},
                 body=body,
             )
             verdict = self._judge(row.outgoing, reply, signer)
             self._pace.hear(verdict)
             if not await self._once_more(row, verdict, signed, signer):
-                outcome = self._outcome(row, verdict, _STATUS[verdict.meaning])
+                outcome = self._outcome(row, verdict, row.status(verdict, _STATUS[verdict.meaning]))
                 self._recorder.record_soon(outcome, tell)
                 self._watch(verdict, outcome, request.action)
                 return True
-        return False
+        if row.left:
+            tell(row.left)
+        return not self.stopped
 
     def _judge(self, outgoing: Outgoing, reply: Reply, signer: Signer) -> Verdict:
         """What the reply means, in words that are fit to be written and shown."""
@@ -210,12 +203,14 @@ class Sender:
         verdict = judge(outgoing.operation, reply, self._limits.renew_on, self._clock.now)
         secrets = signer.secrets().union(request.secrets)
         in_id = {secret for secret in secrets if len(secret) >= _SHORTEST_SECRET_IN_ID or secret == verdict.id}
-        verdict = replace(
-            verdict,
-            id=redact(verdict.id, in_id),
-            message=_shown(verdict.message, secrets),
-            note=_shown(verdict.note, secrets),
-            request_id=_shown(verdict.request_id, secrets),
+        verdict = Verdict(
+            verdict.meaning,
+            verdict.status,
+            redact(verdict.id, in_id),
+            _shown(verdict.message, secrets),
+            _shown(verdict.note, secrets),
+            verdict.wait,
+            _shown(verdict.request_id, secrets),
         )
         if log.isEnabledFor(logging.DEBUG):
             path = redact(request.path, secrets)
@@ -223,7 +218,7 @@ class Sender:
             log.debug("%s row %d: %s %s: %s", request.sheet, request.row, request.method, path, said)
         return verdict
 
-    async def _once_more(self, row: _Row, verdict: Verdict, signed: Signed, signer: Signer) -> bool:
+    async def _once_more(self, row: Row, verdict: Verdict, signed: Signed, signer: Signer) -> bool:
         """Whether the row is to be sent again; then what must come before that has been done."""
         if verdict.meaning is Meaning.CREDENTIALS:
             row.refusals += 1
@@ -234,7 +229,10 @@ class Sender:
             await self._put_back(row, verdict)
             return bool(self.stopped) or await signer.renew(signed.generation)
         row.refusals = 0
-        if verdict.meaning is not Meaning.NOT_PROCESSED:
+        row.unsure = row.unsure or (verdict.meaning is Meaning.UNKNOWN and row.once is not None)
+        # With its key a row whose answer was lost may go again; what was accepted is under way already.
+        repeats = verdict.meaning is Meaning.UNKNOWN and row.once is not None and verdict.status != 202
+        if verdict.meaning is not Meaning.NOT_PROCESSED and not repeats:
             if verdict.meaning in (Meaning.DONE, Meaning.REFUSED):
                 self._worked = max(self._worked, signed.generation)
             return False
@@ -248,11 +246,13 @@ class Sender:
             await self._pace.back_off(row.failures)
         return True
 
-    async def _put_back(self, row: _Row, verdict: Verdict) -> None:
-        """The API did nothing with this try: the journal must not call the row in flight while it waits."""
-        await self._recorder.record(self._outcome(row, verdict, Status.NOT_SENT))
+    async def _put_back(self, row: Row, verdict: Verdict) -> None:
+        """Nothing is under way: the journal must not call the row in flight while it waits."""
+        outcome = self._outcome(row, verdict, row.status(verdict, Status.NOT_SENT))
+        await self._recorder.record(outcome)
+        row.left = outcome if row.unsure else None
 
-    def _outcome(self, row: _Row, verdict: Verdict, status: Status) -> Outcome:
+    def _outcome(self, row: Row, verdict: Verdict, status: Status) -> Outcome:
         request, record = row.outgoing.request, row.outgoing.record
         update = request.action == "update"
         error = verdict.message
@@ -314,23 +314,7 @@ def _shown(text: str, secrets: frozenset[str]) -> str:
     if not text:
         return ""
     text = redact(text, secrets)
-    text = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() else " " for char in text)
+    text = " ".join(text.split())
     return text if len(text) <= _LONGEST_MESSAGE else text[: _LONGEST_MESSAGE - 1] + "…"
-
-
-class _Feed:
-    """Hands out the rows of batches one by one to many workers; the next batch is read in a thread."""
-
-    def __init__(self, batches: Iterator[Sequence[Outgoing]]) -> None:
-        self._batches = batches
-        self._rows: Iterator[Outgoing] = iter(())
-        self._lock = asyncio.Lock()
-
-    async def next(self) -> Outgoing | None:
-        async with self._lock:
-            while (row := next(self._rows, None)) is None:
-                batch = await aside(lambda: next(self._batches, None))
-                if batch is None:
-                    return None
-                self._rows = iter(batch)
-            return row

@@ -5,8 +5,10 @@ import getpass
 import os
 import re
 import secrets
+import select
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -56,6 +58,16 @@ def user_name(ask: Callable[[], str] = getpass.getuser) -> str:
 def as_typed(words: Sequence[str], *, windows: bool = os.name == "nt") -> str:
     """A command as a person can paste it into this system's shell."""
     return subprocess.list2cmdline(words) if windows else shlex.join(words)
+
+
+def has_word(connection: socket.socket) -> bool:
+    """Whether there is something to read on a connection, or its other side has closed it; it reads nothing."""
+    if hasattr(select, "poll"):
+        # Takes numbers that select does not, where many files are open; Windows has none, and no such limit.
+        look = select.poll()
+        look.register(connection, select.POLLIN)
+        return bool(look.poll(0))
+    return bool(select.select([connection], [], [], 0)[0])
 
 
 def network_share(path: Path, mounts: Path = Path("/proc/self/mounts")) -> str:

@@ -4,7 +4,6 @@ import contextlib
 import json
 import logging
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,12 +13,12 @@ from typing import Any
 import typer
 from rich.console import Console
 
-from bulkload import tell
+from bulkload import facts, tell
 from bulkload.connection import base_url
 from bulkload.errors import BulkloadError, NotConfirmed, UsageError
 from bulkload.job import Job, Preview, Progress, Report, Silent
 from bulkload.journal import Journal
-from bulkload.models import Run, Status, rows_in_words
+from bulkload.models import Status, rows_in_words
 from bulkload.pipeline import dry_run as planned
 from bulkload.progress import Bars, Lines, between_bars
 from bulkload.run import Course
@@ -32,11 +31,6 @@ log = logging.getLogger("bulkload")
 def say(line: str) -> None:
     """A line on stderr."""
     Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(line)
-
-
-def console() -> Console:
-    """Where tables and answers go: stdout."""
-    return Console(highlight=False, markup=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +59,8 @@ class Talk:
         self.progress.close()
         status = exit_status(course.report)
         log.info("run %s ended with %d", course.run.id, status)
-        closing_words(course.report, status, self.voice, log_path=self.log_path, options=self.options)
+        # What was read was said before the first row was sent.
+        closing_words(course.report, status, self.voice, log_path=self.log_path, options=self.options, read=False)
         return status
 
     def told(self, line: str) -> None:
@@ -145,15 +140,17 @@ def _agreed(preview: Preview, *, asked: bool, quiet: bool) -> bool:
             (preview.invalid, "with errors, which are not sent"),
             (preview.unknown, "unknown from before, which are not sent"),
             (preview.warnings, "with a warning"),
-            (preview.hidden_rows, "hidden in the sheet, which are sent too"),
+            (preview.read.hidden_rows, "hidden in the sheet, which are sent too"),
         )
         if count
     ]
+    asked = asked and preview.to_send > 0
     if not quiet or asked:
-        for remark in preview.remarks:
-            say(remark)
+        for line in (*preview.read.told(tell.DETAILS), *preview.remarks):
+            say(line)
         say("\n".join(f"To {where}" for where in preview.where))
-        say(f"Rows: {', '.join(parts)}. It takes about {tell.seconds(preview.seconds)} at the set rate.")
+        lasts = f" It takes about {tell.seconds(preview.seconds)} at the set rate." if preview.to_send else ""
+        say(f"Rows: {', '.join(parts)}.{lasts}")
     if not asked:
         return True
     if not sys.stdin.isatty():
@@ -161,25 +158,42 @@ def _agreed(preview: Preview, *, asked: bool, quiet: bool) -> bool:
     return typer.confirm("Send?", err=True)
 
 
-def dry_run(job: Job, journal: Journal) -> int:
-    """Show the requests of the first rows, and count the rest."""
-    out = console()
-    most, counts = job.limit or _REQUESTS, Counter[Status]()
-    for new, made, part, resource in planned(job, journal):
-        counts[new.status] += 1
-        if made and counts[new.status] <= most:
-            signed = [scheme.field for scheme in resource.create.security if scheme.place == "header"]
-            tell.request(out, made, base_url(part.connection, part.api), resource, signed)
-        elif new.error and counts[new.status] <= tell.GROUPS:
-            out.print(f"{new.sheet} row {new.row}: {new.status}: {new.error}", soft_wrap=True)
-    said = ", ".join(f"{count:,} {_PLANNED.get(status, status)}" for status in Status if (count := counts[status]))
-    out.print(f"Dry run, nothing was sent: {said}.")
-    return 1 if counts[Status.INVALID] else 0
-
-
 # Requests that a dry run shows where no --limit says otherwise.
 _REQUESTS = 5
 _PLANNED = {Status.NOT_SENT: "to send", Status.UNCHANGED: "done already"}
+
+
+def dry_run(job: Job, journal: Journal, voice: Voice) -> int:
+    """Show the requests of the first rows, and count the rest; for a program, the same as values."""
+    out, report = tell.console(), Report()
+    most, shown, refused = job.limit or _REQUESTS, list[Any](), 0
+    for new, made, part, resource in planned(job, journal, report):
+        where = base_url(part.connection, part.api)
+        if made and len(shown) < most:
+            signed = [scheme.field for scheme in resource.create.security if scheme.place == "header"]
+            shown.append(facts.request(made, where, resource, signed))
+            if not (voice.as_json or voice.quiet):
+                tell.request(out, shown[-1])
+        elif new.error and new.fingerprint and not (voice.as_json or voice.quiet):
+            # What no check finds but the journal: the row was sent before.
+            refused += 1
+            if refused <= tell.GROUPS:
+                out.print(f"{new.sheet} row {new.row}: {new.status}: {new.error}", soft_wrap=True)
+    status = 1 if report.total(Status.INVALID) else 0
+    if voice.as_json:
+        print(json.dumps({**facts.closing(report, status), "requests": shown}, ensure_ascii=False))  # noqa: T201
+    elif not voice.quiet:
+        _say_read(out, report)
+        tell.problems(out, report.causes, "--json counts them all.")
+        said = ((report.total(status), _PLANNED.get(status, status)) for status in Status)
+        out.print(f"Dry run, nothing was sent: {', '.join(f'{count:,} {word}' for count, word in said if count)}.")
+    return status
+
+
+def _say_read(out: Console, report: Report) -> None:
+    read = report.read.told(tell.DETAILS) if report.read else []
+    for line in (*read, *report.remarks):
+        out.print(line, soft_wrap=True)
 
 
 def exit_status(report: Report) -> int:
@@ -203,18 +217,22 @@ def closing_words(
     log_path: Path | None = None,
     options: Sequence[str] = (),
     checked: bool = False,
+    read: bool = True,
 ) -> None:
-    """The closing words: problems by cause, the counts, where the result stands, and what to do next."""
+    """The closing words: problems by cause, the counts, where the result stands, and what to do next.
+
+    `read` says what was read first, unless a person was told already.
+    """
     following = "" if checked else _next(report, options)
     if voice.as_json:
-        print(json.dumps(_facts(report, status, log_path, following), ensure_ascii=False))  # noqa: T201
+        print(json.dumps(facts.closing(report, status, log_path, following), ensure_ascii=False))  # noqa: T201
         return
     if voice.quiet:
         return
-    out = console()
-    for line in (*report.remarks, *report.facts):
-        out.print(line, soft_wrap=True)
-    tell.problems(out, report.findings, _all_problems(report, checked=checked))
+    out = tell.console()
+    if read:
+        _say_read(out, report)
+    tell.problems(out, report.causes, _all_problems(report, checked=checked))
     if checked:
         out.print(_verdict(report))
     else:
@@ -266,52 +284,3 @@ def _next(report: Report, options: Sequence[str]) -> str:
     if report.total(Status.UNKNOWN, Status.FAILED, Status.NOT_SENT):
         return "this stand-in is gone with its records; import again, or keep one running: bulkload sandbox"
     return ""
-
-
-def _facts(report: Report, status: int, log_path: Path | None, following: str) -> dict[str, Any]:
-    """The closing words for a program: `total` are the counts of all sheets, `problems` the first causes of how many.
-
-    Every key is always there; what isn't known is null.
-    """
-    causes = tell.causes(report.findings)
-    return {
-        "exit_status": status,
-        "run": report.run.id if report.run else None,
-        "rows": report.rows,
-        "total": {str(key): report.total(key) for key in Status if report.total(key)},
-        "counts": {
-            sheet: {str(key): count for key, count in counts.items()} for sheet, counts in report.counts.items()
-        },
-        "problem_kinds": len(causes),
-        "problems": [
-            {
-                "severity": cause.first.severity,
-                "problem": cause.text,
-                "rows": cause.rows,
-                "first": cause.first.place,
-            }
-            for cause in causes[: tell.GROUPS]
-        ],
-        "read": [*report.remarks, *report.facts],
-        "notes": report.notes,
-        "stopped": report.stopped,
-        "results": [str(path) for path in report.results],
-        "log": str(log_path) if log_path else None,
-        "next": following or None,
-    }
-
-
-def run_facts(run: Run) -> dict[str, Any]:
-    """A run for a program; `ended` and `result` are null where there is none."""
-    return {
-        "run": run.id,
-        "file": run.file,
-        "sha256": run.sha256,
-        "connection": run.connection,
-        "target": run.target,
-        "user": run.user,
-        "started": run.started.isoformat(),
-        "ended": run.ended.isoformat() if run.ended else None,
-        "result": run.result or None,
-        "counts": {str(status): count for status, count in run.counts.items()},
-    }

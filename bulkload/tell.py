@@ -1,8 +1,7 @@
 """What a person reads on the terminal: resources, previews, problems, dry runs, the closing table."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +9,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bulkload.models import MASK, RESULT_STATUSES, Finding, Request, Run, Severity, Status, rows_in_words
+from bulkload.causes import Cause, Causes
+from bulkload.models import RESULT_STATUSES, Run, Severity, Status, rows_in_words
 from bulkload.resource import Api, Column, Resource
 
-# Of a long list the first so many are told.
+# Of a long list the first so many are told, and of what was read of a sheet.
 GROUPS = 20
+DETAILS = 6
+# Of a value so many characters are shown beside its cell.
+_VALUE = 40
 _STYLE = {
     Status.CREATED: "green",
     Status.UPDATED: "green",
@@ -25,37 +28,59 @@ _STYLE = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """Findings of one cause: how many rows have it, and the first of them."""
-
-    text: str
-    rows: int
-    first: Finding
+def console() -> Console:
+    """Where tables and answers go: stdout."""
+    return Console(highlight=False, markup=False)
 
 
-def causes(findings: Iterable[Finding]) -> list[Cause]:
-    """Findings grouped by sheet, column and cause: errors before warnings, the most frequent first."""
-    groups: dict[tuple[str, int | None, str, Severity], list[Any]] = {}
-    for finding in findings:
-        key = (finding.sheet, finding.column, finding.cause or finding.message, finding.severity)
-        group = groups.setdefault(key, [finding, 0])
-        group[1] += 1
-    found = [Cause(text, rows, first) for (_, _, text, _), (first, rows) in groups.items()]
-    return sorted(found, key=lambda cause: (cause.first.severity is Severity.WARNING, -cause.rows))
+def problems(console: Console, causes: Causes, where: str) -> None:
+    """What is wrong, by cause, at most GROUPS of them; `where` says where the others stand.
 
-
-def problems(console: Console, findings: Sequence[Finding], where: str) -> None:
-    """The findings, those of one cause in one line, at most GROUPS of them; `where` says where the others stand."""
-    found = causes(findings)
+    A cause of one row is a line that begins with its cell; one of many says beneath how many and where the first are.
+    """
+    found = causes.problems()
     for cause in found[:GROUPS]:
         word, style = ("warning", "yellow") if cause.first.severity is Severity.WARNING else ("error", "red")
-        times = f" ({rows_in_words(cause.rows)}, this is the first)" if cause.rows > 1 else ""
-        text = Text.assemble((word, style), " ", (cause.first.place, "bold"), f": {cause.first.message}{times}")
-        console.print(text, soft_wrap=True)
+        margin = " " * (len("warning") + 2)
+        text, beneath = _said(cause)
+        _hanging(console, Text.assemble((word, style), margin[len(word) :], text), len(margin))
+        if beneath:
+            console.print(Text(f"{margin}{beneath}"), soft_wrap=True)
     if len(found) > GROUPS:
-        rest = len(found) - GROUPS
-        console.print(f"and {rest:,} more kind{'' if rest == 1 else 's'} of problem; {where}", soft_wrap=True)
+        rest, others = len(found) - GROUPS, causes.others[Severity.ERROR] + causes.others[Severity.WARNING]
+        beyond = f", and {others:,} cells with yet others" if others else ""
+        console.print(f"and {rest:,} more kind{'' if rest == 1 else 's'} of problem{beyond}; {where}", soft_wrap=True)
+
+
+def _said(cause: Cause) -> tuple[Text, str]:
+    """A cause in words, and how many rows have it where it is more than one."""
+    first = cause.first
+    if cause.rows == 1:
+        return Text.assemble((first.place, "bold"), f": {first.message}"), ""
+    title = (f"{first.title}: ", "bold") if first.title else ""
+    cell, *others = cause.places
+    # Where the cause is that of all values, the first of them shows what is meant.
+    value = f" ({_quoted(first.value)})" if first.value and cause.text not in first.message else ""
+    places = ", ".join([f"{first.sheet}{'!' if first.column else ' '}{cell}{value}", *others])
+    return Text.assemble(title, cause.text), f"{rows_in_words(cause.rows)}, first {places}"
+
+
+def _quoted(value: str) -> str:
+    """A value in quotes, short and on one line."""
+    line = " ".join(value.split())
+    return f'"{line}"' if len(line) <= _VALUE else f'"{line[:_VALUE]}…"'
+
+
+def _hanging(console: Console, text: Text, margin: int) -> None:
+    """A line that a terminal breaks between words, what follows standing under its text; whole where nobody looks."""
+    if not console.is_terminal:
+        console.print(text, soft_wrap=True)
+        return
+    first, *others = text.wrap(console, console.width)
+    rest = Text().join(others)
+    console.print(first, soft_wrap=True)
+    for line in rest.wrap(console, max(console.width - margin, margin)) if rest else ():
+        console.print(Text(" " * margin).append_text(line), soft_wrap=True)
 
 
 def counts_table(console: Console, counts: Mapping[str, Mapping[Status, int]], rows: int) -> None:
@@ -119,20 +144,13 @@ def _type(column: Column) -> str:
     return f"list of {kind}" if column.many else kind
 
 
-def request(console: Console, made: Request, base_url: str, resource: Resource, signed: Sequence[str]) -> None:
-    """A request of a dry run, with secrets masked; `signed` are the headers that signing in adds."""
-    query = "&".join(f"{name}={value}" for name, value in made.query)
-    console.print(Text(f"{made.sheet} row {made.row}: {made.action}", style="bold"))
-    console.print(Text(f"  {made.method} {base_url}{made.path}{'?' if query else ''}{query}"), soft_wrap=True)
-    for name, value in {**made.headers, **dict.fromkeys(signed, MASK)}.items():
+def request(console: Console, facts: Mapping[str, Any]) -> None:
+    """The facts of a request in lines."""
+    console.print(Text(f"{facts['sheet']} row {facts['row']}: {facts['action']}", style="bold"))
+    console.print(Text(f"  {facts['method']} {facts['url']}"), soft_wrap=True)
+    for name, value in facts["headers"].items():
         console.print(Text(f"  {name}: {value}"), soft_wrap=True)
-    console.print(Text(f"  {json.dumps(masked(made.body, resource), ensure_ascii=False)}"), soft_wrap=True)
-
-
-def masked(body: Mapping[str, Any] | None, resource: Resource) -> Any:
-    """The body with the values of secret columns masked."""
-    hidden = {column.pointer[1:] for column in resource.columns if column.secret}
-    return None if body is None else {name: MASK if name in hidden else value for name, value in body.items()}
+    console.print(Text(f"  {json.dumps(facts['body'], ensure_ascii=False)}"), soft_wrap=True)
 
 
 def seconds(length: float) -> str:

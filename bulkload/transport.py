@@ -1,32 +1,27 @@
 """The HTTP client: whatever happens on the wire comes back as an Answer, HeadOnly, NotSent or Lost.
 
 The one rule that everything here serves: a request is NotSent only where that is proven, so that nothing which may
-have been done is ever sent again. The proof is httpcore's own trace of what it did; names of exceptions prove nothing.
+have been done is ever sent again. What is wrong with a request itself is found here, before a line is asked for; the
+proof for all the rest is line.py's.
 """
 
 import asyncio
 import re
-import socket
 import ssl
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Self
 from urllib.parse import quote, urlencode
 
-import httpx
+import certifi
+from yarl import URL
 
+from bulkload.address import wrong_url
 from bulkload.errors import SettingsError
-from bulkload.models import Answer, HeadOnly, Lost, NotSent, Reply
-
-# The longest body that is read, in bytes: as it arrives, and again once it is unpacked.
-MAX_BODY = 1024 * 1024
-# Seconds that an idle connection is kept. Servers close theirs after 5 s (Node) or more, and a request that goes out
-# just then is lost, so ours must be the first to go.
-KEEP_IDLE = 2.0
+from bulkload.line import Line, Manner, Trouble
+from bulkload.models import NotSent, Reply
 
 USER_AGENT = f"bulkload/{version('bulkload')}"
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
@@ -36,6 +31,8 @@ OWN_HEADERS = frozenset(
 )
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 HEADER_VALUE = re.compile(r"(?:[!-~](?:[ \t!-~]*[!-~])?)?")
+# Segments as RFC 3986 has them, none of them "." or "..": a server would take those for another path.
+PATH = re.compile(r"(?:/(?!\.\.?(?:/|\Z))(?:[\w.~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})*)+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,21 +64,19 @@ class Transport:
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
-        self._tls = _tls(wire)
-        self._proxy = _proxy(wire, self._tls)
-        self._patience = httpx.Timeout(None, connect=wire.connect_timeout).as_dict()
-        # One line is one connection at most. A shared pool looks through all of its connections and requests for each
-        # request, which with 64 in flight takes five times as long.
-        self._free: asyncio.LifoQueue[httpx.AsyncHTTPTransport] = asyncio.LifoQueue()
-        for _ in range(wire.in_flight):
-            self._free.put_nowait(self._line())
+        self._base = _base(wire.base_url)
+        headers = {"Accept-Encoding": "gzip", "User-Agent": USER_AGENT}
+        self._manner = Manner(_tls(wire), headers, wire.deadline, wire.connect_timeout, _proxy(wire))
+        self._slots = asyncio.Semaphore(wire.in_flight)
+        # The last one used goes first, since its connection is the least likely to have been closed.
+        self._free: list[Line] = []
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        while not self._free.empty():
-            await self._free.get_nowait().aclose()
+        for line in self._free:
+            await line.close()
 
     async def send(
         self,
@@ -98,186 +93,77 @@ class Transport:
         Cancelled, it drops the connection and lets CancelledError through: the request may have been done.
         """
         try:
-            request = self._request(method, path, query, headers, body)
+            url = self._url(path, query)
+            _check(method, headers)
             line = await self._free_line()
-        except _Trouble as trouble:
+        except Trouble as trouble:
             return NotSent(str(trouble))
-        trail = _Trail(peer=request.url.netloc.decode())
-        request.extensions = {"timeout": self._patience, "trace": trail.note}
         try:
-            async with asyncio.timeout(self._wire.deadline):
-                answer = await _exchange(line, request, trail)
-        except Exception as error:
-            return self._verdict(error, trail)
-        else:
-            trail.clean = not _left_over(trail.head)
-            return answer
+            return await line.carry(method, url, headers, body)
         finally:
-            await self._give_back(line, trail)
+            self._free.append(line)
+            self._slots.release()
 
-    def _line(self) -> httpx.AsyncHTTPTransport:
-        # The bare transport, without httpx's client around it: nothing here follows redirects, keeps cookies, or looks
-        # into the environment or a .netrc.
-        limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEP_IDLE)
-        return httpx.AsyncHTTPTransport(
-            verify=self._tls, trust_env=False, http2=False, limits=limits, proxy=self._proxy, retries=0
-        )
+    def _url(self, path: str, query: Sequence[tuple[str, str]]) -> URL:
+        if isinstance(self._base, Trouble):
+            raise self._base
+        if not PATH.fullmatch(path):
+            raise Trouble(
+                "the path would not arrive as it stands: it does not begin with /, holds '.' or '..', or is not"
+                " percent-quoted"
+            )
+        text = self._base + path + ("?" + urlencode(query, quote_via=quote) if query else "")
+        return URL(text, encoded=True)
 
-    async def _free_line(self) -> httpx.AsyncHTTPTransport:
+    async def _free_line(self) -> Line:
+        patience = self._wire.connect_timeout if self._slots.locked() else None
         try:
-            async with asyncio.timeout(self._wire.connect_timeout):
-                return await self._free.get()
+            async with asyncio.timeout(patience):
+                await self._slots.acquire()
         except TimeoutError:
-            raise _Trouble(f"no free connection within {self._wire.connect_timeout:g} s") from None
-
-    async def _give_back(self, line: httpx.AsyncHTTPTransport, trail: "_Trail") -> None:
-        """Free the line for the next request; a new one where this exchange may still have something to come."""
-        self._free.put_nowait(line if trail.clean else self._line())
-        if not trail.clean:
-            # What is known of the request stands, however its connection takes being closed.
-            with suppress(Exception):
-                await line.aclose()
-
-    def _request(
-        self,
-        method: str,
-        path: str,
-        query: Sequence[tuple[str, str]],
-        headers: Mapping[str, str],
-        body: bytes | None,
-    ) -> httpx.Request:
-        if method not in METHODS:
-            raise _Trouble(f"{method!r} is not a method that can be sent")
-        for name, value in headers.items():
-            _check_header(name, value)
-        fields = httpx.Headers({"Accept-Encoding": "gzip", "User-Agent": USER_AGENT})
-        fields.update(headers)
-        return httpx.Request(method, _url(self._wire.base_url, path, query), headers=fields, content=body)
-
-    def _verdict(self, error: Exception, trail: "_Trail") -> Reply:
-        reason = _why(error, trail, self._wire)
-        if trail.head is not None:
-            return HeadOnly(trail.head.status_code, dict(trail.head.headers), reason)
-        return NotSent(reason) if trail.unsent else Lost(reason)
+            raise Trouble(f"no free connection within {self._wire.connect_timeout:g} s") from None
+        return self._free.pop() if self._free else Line(self._manner)
 
 
-class _Trouble(Exception):
-    """What we find wrong ourselves, with a request or with an answer; `str()` is the reason for a person."""
-
-
-@dataclass(slots=True)
-class _Trail:
-    """What is known of one request on its way, from httpcore's trace.
-
-    `peer` is whom we were last connecting to, proxies included. `clean` says that the connection may carry another.
-    """
-
-    peer: str
-    connecting: bool = False
-    sent: bool = False
-    head: httpx.Response | None = None
-    clean: bool = False
-
-    @property
-    def unsent(self) -> bool:
-        """The proof for NotSent. Silence is none: something else than httpcore underneath may not tell what it does."""
-        return self.connecting and not self.sent
-
-    async def note(self, event: str, info: Mapping[str, Any]) -> None:
-        """Take down one event of the trace; raise RuntimeError before a request could go out a second time."""
-        step = event.partition(".")[2]
-        if step == "connect_tcp.started":
-            self.connecting, self.peer = True, f"{info['host']}:{info['port']}"
-        elif step == "start_tls.started":
-            self.peer = info["server_hostname"]
-        # CONNECT asks a proxy for a tunnel: not yet the request itself.
-        elif step == "send_request_headers.started" and info["request"].method != b"CONNECT":
-            if self.sent:
-                raise RuntimeError("this request has been sent before")
-            self.sent = True
-
-
-async def _exchange(line: httpx.AsyncHTTPTransport, request: httpx.Request, trail: _Trail) -> Answer:
-    trail.head = await line.handle_async_request(request)
-    packed = bytearray()
-    async for chunk in trail.head.aiter_raw():
-        packed += chunk
-        if len(packed) > MAX_BODY:
-            raise _Trouble(f"the body of the answer is longer than {MAX_BODY} bytes")
-    body = _unpack(bytes(packed), trail.head.headers.get("content-encoding", "identity"))
-    return Answer(trail.head.status_code, dict(trail.head.headers), body)
-
-
-def _unpack(packed: bytes, encoding: str) -> bytes:
-    """The body without its gzip or deflate; raise _Trouble where that can't be done within MAX_BODY."""
-    encoding = encoding.strip().lower()
-    if not packed or encoding in ("", "identity"):
-        return packed
-    if encoding not in ("gzip", "x-gzip", "deflate"):
-        raise _Trouble("the body of the answer is packed in a way that was not asked for")
-    unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # 32: gzip or zlib, whichever it is
+def _base(base_url: str) -> str | Trouble:
+    """What stands before every path, or what keeps anything from being sent there."""
+    if wrong := wrong_url(base_url, allow_http=True):
+        return Trouble(f"the base URL {wrong}")
     try:
-        body = unpacker.decompress(packed, MAX_BODY + 1)
-    except zlib.error:
-        raise _Trouble("the body of the answer can't be unpacked") from None
-    if len(body) > MAX_BODY:
-        raise _Trouble(f"the body of the answer is longer than {MAX_BODY} bytes once unpacked")
-    if not unpacker.eof or unpacker.unused_data:
-        raise _Trouble("the body of the answer can't be unpacked: it does not end where it should")
-    return body
+        origin = URL(base_url).origin()
+    except ValueError:
+        return Trouble("the base URL is no valid URL: write https://HOST/PATH")
+    path = "/".join(base_url.split("/")[3:]).rstrip("/")
+    if path and not PATH.fullmatch(f"/{path}"):
+        return Trouble("the base URL's path holds '.' or '..', or is not percent-quoted")
+    return f"{origin}/{path}".rstrip("/")
 
 
-def _left_over(answer: httpx.Response | None) -> bool:
-    """Whether bytes came behind the end of an answer: they would be read as the answer to the next request.
-
-    httpx has no public word for it, so this looks inside; what can't be seen counts as left over.
-    """
-    try:
-        return bool(answer.stream._httpcore_stream._stream._connection._h11_state.trailing_data[0])  # type: ignore[union-attr]
-    except AttributeError:
-        return True
+def _check(method: str, headers: Mapping[str, str]) -> None:
+    """Raise Trouble for a method or a header that must not go out."""
+    if method not in METHODS:
+        raise Trouble(f"{method!r} is not a method that can be sent")
+    for name, value in headers.items():
+        _check_header(name, value)
 
 
 def _check_header(name: str, value: str) -> None:
-    """Raise _Trouble for a header that must not go out; the reason never holds the value, which may be a secret."""
+    """Raise Trouble for a header that must not go out; the reason never holds the value, which may be a secret."""
     if not HEADER_NAME.fullmatch(name):
-        raise _Trouble(f"{name!r} is not a name for a header")
+        raise Trouble(f"{name!r} is not a name for a header")
     if name.lower() in OWN_HEADERS:
-        raise _Trouble(f"the header {name} is set by bulkload itself: leave it out")
+        raise Trouble(f"the header {name} is set by bulkload itself: leave it out")
     if not HEADER_VALUE.fullmatch(value):
-        raise _Trouble(
+        raise Trouble(
             f"the value of the header {name} has a line break, a control character, a character outside ASCII,"
             " or a space at its begin or end"
         )
 
 
-def _url(base_url: str, path: str, query: Sequence[tuple[str, str]]) -> httpx.URL:
-    """The address to send to; raise _Trouble unless httpx would send exactly the path and query that we mean."""
-    if not base_url.startswith(("http://", "https://")):
-        raise _Trouble("the base URL does not begin with http:// or https://")
-    if not path.startswith("/"):
-        raise _Trouble("the path does not begin with /")
-    text = base_url.rstrip("/") + path + ("?" + urlencode(query, quote_via=quote) if query else "")
-    try:
-        url = httpx.URL(text)
-    except (httpx.InvalidURL, ValueError):
-        raise _Trouble("the URL made of base URL and path is not valid") from None
-    if not url.host or not 0 < (url.port or 443) < 65536:
-        raise _Trouble("the base URL has no host, or a port that can't be")
-    if url.userinfo or "?" in base_url or "#" in base_url:
-        raise _Trouble("the base URL holds a user name, a query or a fragment: leave it out")
-    # httpx resolves "." and ".." and quotes what is not quoted: either would reach another record than the one meant.
-    if url.raw_path.decode() != "/" + text.split("/", 3)[3]:
-        raise _Trouble("the path would not arrive as it stands: it holds '.' or '..', or is not percent-quoted")
-    return url
-
-
 def _tls(wire: Wire) -> ssl.SSLContext:
     try:
-        if wire.ca_file:
-            tls = ssl.create_default_context(cafile=wire.ca_file)
-        else:
-            tls = httpx.create_ssl_context(trust_env=False)
+        # certifi's and not the system's, so that a run trusts the same everywhere.
+        tls = ssl.create_default_context(cafile=wire.ca_file or certifi.where())
     except OSError as error:
         raise SettingsError(f"ca_file: {wire.ca_file} can't be used ({_words(error)}); name a PEM file") from error
     try:
@@ -290,61 +176,24 @@ def _tls(wire: Wire) -> ssl.SSLContext:
             f"client_cert: {files} can't be used ({_words(error)}); name PEM files of the certificate and its key,"
             " the key without a password"
         ) from error
+    tls.set_alpn_protocols(["http/1.1"])
     return tls
 
 
-def _proxy(wire: Wire, tls: ssl.SSLContext) -> httpx.Proxy | None:
+def _proxy(wire: Wire) -> URL | None:
     if not wire.proxy:
         return None
     if not wire.proxy.startswith(("http://", "https://")):
         raise SettingsError("proxy: the URL does not begin with http:// or https://; other proxies are not supported")
     try:
-        return httpx.Proxy(wire.proxy, ssl_context=tls if wire.proxy.startswith("https:") else None)
-    except (httpx.InvalidURL, ValueError):
+        proxy = URL(wire.proxy)
+    except ValueError:
+        proxy = URL()
+    if not proxy.host:
         # Without the cause: the URL may hold a password.
-        raise SettingsError("proxy: not a valid URL; write http://HOST:PORT") from None
+        raise SettingsError("proxy: not a valid URL; write http://HOST:PORT")
+    return proxy
 
 
 def _words(error: Exception) -> str:
     return getattr(error, "strerror", None) or type(error).__name__
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """An exception and what led to it, outermost first; of a group, the first of its members."""
-    while error is not None:
-        yield error
-        inner = error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error.__cause__
-        error = inner or error.__context__
-
-
-def _why(error: Exception, trail: _Trail, wire: Wire) -> str:
-    """A sentence for a person, made of our own words alone: an exception's may quote a header or an answer."""
-    if isinstance(error, _Trouble):
-        return str(error)
-    if isinstance(error, TimeoutError):
-        missing = "complete answer" if trail.head else f"connection to {trail.peer}" if trail.unsent else "answer"
-        return f"no {missing} within {wire.deadline:g} s"
-    if trail.head:
-        return "the body of the answer was cut"
-    when = "before" if trail.unsent else "after"
-    for cause in _causes(error):
-        match cause:
-            case httpx.ConnectTimeout():
-                return f"no connection to {trail.peer} within {wire.connect_timeout:g} s"
-            case socket.gaierror():
-                return f"no address is known for {trail.peer}"
-            case ConnectionRefusedError():
-                return f"connection refused by {trail.peer}"
-            case ssl.SSLCertVerificationError():
-                return f"the certificate of {trail.peer} is not trusted: {cause.verify_message}"
-            case ssl.SSLError():
-                return f"TLS with {trail.peer} failed: {cause.reason or 'no reason given'}"
-            case httpx.ProxyError():
-                return f"the proxy refused the tunnel with status {str(cause)[:3]}"
-            case httpx.RemoteProtocolError() if "disconnected" in str(cause):
-                return "the connection was closed before an answer came"
-            case httpx.RemoteProtocolError():
-                return "what came back is not an HTTP answer"
-            case ConnectionResetError() | BrokenPipeError():
-                return f"the connection to {trail.peer} was reset {when} the request was sent"
-    return f"the connection to {trail.peer} broke ({type(error).__name__})"

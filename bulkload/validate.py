@@ -15,6 +15,7 @@ from bulkload.models import CLEAR, MASK, Claim, Finding, Frame, Row, Severity, S
 from bulkload.recognise import Assigned
 from bulkload.resource import Column, Operation
 from bulkload.schema import Key
+from bulkload.totals import total_rows
 from bulkload.values import empty_value, typed
 
 _SPOILT = {
@@ -100,6 +101,7 @@ class Validator:
         cells = self._type(frame)
         findings = [*cells.findings, *self._cell_findings(cells), *self._row_findings(cells)]
         findings += self._repeated(cells, done)
+        findings += total_rows(self.assigned.sheet.name, frame, self.assigned.columns)
         findings = [finding for finding in findings if finding.row not in done]
         rows = list(cells.rows())
         faulty = _faulty(findings) | done

@@ -24,12 +24,16 @@ _WORDS = (sys.executable, "-P", "-m", "bulkload.guarded", str(_MEMORY), str(_SEC
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A sheet without its rows: `header` is the text of its header cells, `facts` are for a person."""
+    """A sheet without its rows: `header` is the text of its header cells, `facts` are for a person.
+
+    `top` are the first rows below the header, each with its number.
+    """
 
     name: str
     hidden: bool
     header: tuple[str, ...]
     facts: tuple[str, ...]
+    top: tuple[tuple[int, list[str]], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,7 @@ class Warden:
         except BaseException:
             child.end()
             raise
-        told = tuple(Head(name, hidden, header, tuple(facts)) for name, hidden, header, facts in heads)
+        told = tuple(Head(name, hidden, header, tuple(facts), top) for name, hidden, header, facts, top in heads)
         return child, Opened(stat, told, tuple(stamp), facts)
 
     def _checked(self, message: Message | None, child: "_Child") -> Message:

@@ -3,16 +3,19 @@
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import chain
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-import pandas as pd
-from xlsxwriter.worksheet import Worksheet
+from xlsxwriter import Workbook
+from xlsxwriter.format import Format
 
+from bulkload.account import Block, ResultFrame, ResultSheet, blocks
 from bulkload.dress import (
+    IMPOSSIBLE,
     SHEET_ROWS,
-    STATUS_LOOKS,
     Dress,
     Look,
     free_name,
@@ -22,48 +25,23 @@ from bulkload.dress import (
     shown,
 )
 from bulkload.errors import UsageError
-from bulkload.models import MASK, RESULT_COLUMNS, Finding, Outcome, Severity, Status
-from bulkload.report import PROBLEM_TITLES, Problem, Problems, write_check, write_problems, write_summary
-from bulkload.report import Summary as Summary
-from bulkload.resource import Column, Resource
+from bulkload.models import RESULT_COLUMNS
+from bulkload.report import PROBLEM_TITLES, Problems, Summary, write_check, write_problems, write_summary
+from bulkload.resource import Resource
+from bulkload.spool import Rows, Spool
 from bulkload.system import write_whole
+
+__all__ = ["ResultFrame", "ResultSheet", "Summary", "foresee", "write_result"]
 
 # At most so many notes on cells: beyond that Excel takes minutes to open the file.
 _NOTES = 10_000
 
 _WIDTHS = dict(zip(RESULT_COLUMNS, (14, 26, 60, 13, 13, 27, 24, 12), strict=True))
 _ERROR = RESULT_COLUMNS.index("Import error")
+# What a spreadsheet would run as a formula, or as `'` is told that something is text, when it is typed into a cell.
+_RISKY = frozenset("=+-@\t\r＝＋－＠'")
 # What a spreadsheet would run as a formula out of a CSV, with the apostrophes that already stand before it.
-_RISKY = re.compile(r"'*[=+\-@\t\r＝＋－＠]")
-
-
-@dataclass(frozen=True, slots=True)
-class ResultFrame:
-    """At most FRAME_ROWS rows of the input, what was found in them and what became of them.
-
-    `text` is that of `models.Frame` without the tool's own columns; its labels stay the positions in the input, which
-    the findings name. `outcomes` is by row number; a row without one has a blank status.
-    """
-
-    text: pd.DataFrame
-    findings: Sequence[Finding] = ()
-    outcomes: Mapping[int, Outcome] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class ResultSheet:
-    """One sheet of the input: its headings as they stand, without the tool's own, and what each means.
-
-    `columns` is as long as `headings`, None where one is no column of the resource. `resource` None: a sheet that is
-    none's. `frames` may be read once only; `facts` are lines of what was read.
-    """
-
-    name: str
-    headings: tuple[str, ...]
-    columns: tuple[Column | None, ...]
-    resource: Resource | None
-    frames: Iterable[ResultFrame]
-    facts: tuple[str, ...] = ()
+_FORMULA = re.compile(r"'*[=+\-@\t\r＝＋－＠]")
 
 
 def write_result(
@@ -73,133 +51,63 @@ def write_result(
     *,
     outcomes: bool = True,
     sheet_rows: int = SHEET_ROWS,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> tuple[Path, ...]:
     """Write the result beside or over an earlier one, whole or not at all; the ending of `path` decides on its kind.
 
     A CSV holds one sheet: several become `NAME.SHEET.csv`; the problems go to `NAME.problems.csv`. `outcomes` False
     leaves the tool's own columns out: a checked copy. A sheet goes on in the next after `sheet_rows` rows, the header
-    included. Returns the files written. Raises UsageError for another ending, and DiskError.
+    included. `tell` hears of a file that had to take another name. Returns the files written. Raises UsageError for
+    another ending, and DiskError.
     """
     results = tuple(sheets)
     problems = Problems()
     if path.suffix.lower() == ".xlsx":
 
         def fill(temporary: Path) -> None:
-            with new_workbook(temporary) as book:
-                _Workbook(Dress(book), problems, outcomes, sheet_rows).fill(results, summary)
+            with TemporaryDirectory(prefix="bulkload-", ignore_cleanup_errors=True) as folder:
+                made, spool = Path(folder, "made.xlsx"), Spool(Path(folder))
+                with new_workbook(made) as book:
+                    _Workbook(book, spool, problems, outcomes, sheet_rows).fill(results, summary)
+                spool.put_in(made, temporary)
 
-        return (write_whole(path, fill),)
+        return (_put(path, fill, tell),)
     if path.suffix.lower() == ".csv":
-        return _write_csv(path, results, problems, outcomes=outcomes)
+        return _write_csv(path, results, problems, outcomes, tell)
     raise UsageError(f'"{path}": a result is written as .xlsx or .csv. Choose one of these endings.')
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """A row to write. `marks` are what hangs on its cells, by place: messages, and the look of a cell at fault."""
-
-    cells: tuple[str, ...]
-    look: Look
-    marks: Mapping[int, "_Mark"]
-
-
-@dataclass(slots=True)
-class _Mark:
-    look: Look | None = None
-    messages: list[str] = field(default_factory=list)
-
-
-def _rows(result: ResultSheet, frame: ResultFrame, problems: Problems, *, outcomes: bool) -> Iterator[_Row]:
-    """The rows of a frame in their order, and their problems on the way."""
-    places = {int(label): place for place, label in enumerate(frame.text.columns)}
-    secret = {label for label, column in zip(places, result.columns, strict=True) if column and column.secret}
-    text = _masked(frame.text, secret)
-    findings: dict[int, list[Finding]] = {}
-    for finding in sorted(frame.findings, key=lambda one: (one.row, one.column or 0)):
-        findings.setdefault(finding.row, []).append(finding)
-        value = MASK if finding.column in secret and finding.value else finding.value
-        problem = Problem(finding.sheet, finding.cell, finding.title, value, finding.message, finding.severity)
-        problems.add(problem, finding.cause or finding.message)
-    for number, *own in text.itertuples(name=None):
-        cells = tuple(own)
-        here = findings.get(number, [])
-        outcome = frame.outcomes.get(number)
-        marks = _marks(here, places)
-        if outcome and outcomes:
-            _tell_outcome(outcome, result.name, number, problems)
-            if outcome.note:
-                marks.setdefault(len(cells), _Mark()).messages.append(outcome.note)
-            cells = (*cells, *_own_cells(outcome, here, number))
-        elif outcomes:
-            cells = (*cells, "", "", _errors(here), "", "", "", "", str(number))
-        yield _Row(cells, _row_look(outcome, here), marks)
-
-
-def _masked(text: pd.DataFrame, secret: Iterable[int]) -> pd.DataFrame:
-    text = text.copy()
-    for label in secret:
-        text[label] = text[label].where(text[label] == "", MASK)
-    return text
-
-
-def _marks(findings: Sequence[Finding], places: Mapping[int, int]) -> dict[int, _Mark]:
-    """What hangs on the cells of a row; what concerns the whole row hangs on its first cell."""
-    marks: dict[int, _Mark] = {}
-    for finding in findings:
-        mark = marks.setdefault(places.get(finding.column or 0, 0), _Mark())
-        mark.messages.append(finding.message)
-        if finding.column in places and mark.look is not Look.FAULT:
-            mark.look = Look.FAULT if finding.severity is Severity.ERROR else Look.WARNED
-    return marks
-
-
-def _row_look(outcome: Outcome | None, findings: Sequence[Finding]) -> Look:
-    if outcome is not None:
-        return STATUS_LOOKS.get(outcome.status, Look.PLAIN)
-    return Look.RED if any(finding.severity is Severity.ERROR for finding in findings) else Look.PLAIN
-
-
-def _own_cells(outcome: Outcome, findings: Sequence[Finding], number: int) -> tuple[str, ...]:
-    """The cells under RESULT_COLUMNS; times are local with offset."""
-    return (
-        outcome.status,
-        outcome.id,
-        outcome.error or (_errors(findings) if outcome.status is Status.INVALID else ""),
-        str(outcome.http_status or ""),
-        str(outcome.attempts or ""),
-        outcome.time.astimezone().isoformat(timespec="seconds") if outcome.time else "",
-        outcome.run,
-        str(number),
+def foresee(path: Path, rows: Mapping[str, int]) -> tuple[str, ...]:
+    """What a person must know before a run of the result that it will write: which sheets are too long for one."""
+    room = SHEET_ROWS - 1
+    says = (
+        "the result goes on in a sheet of its own for each so many."
+        if path.suffix.lower() == ".xlsx"
+        else "a spreadsheet program shows no more of the CSV. Take -o NAME.xlsx for a result in several sheets."
     )
-
-
-def _errors(findings: Sequence[Finding]) -> str:
-    """What is wrong with a row, with the title of each cell at fault."""
-    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
-    return "; ".join(f"{error.title}: {error.message}" if error.title else error.message for error in errors)
-
-
-def _tell_outcome(outcome: Outcome, sheet: str, number: int, problems: Problems) -> None:
-    """A row that the API refused, or that failed on the way, is a problem too."""
-    if outcome.status in (Status.REJECTED, Status.FAILED, Status.UNKNOWN) and outcome.error:
-        problems.add(Problem(sheet, f"row {number}", "", "", outcome.error, outcome.status), outcome.error)
+    return tuple(
+        f"{name} has {count:,} rows, and a sheet holds {room:,} below its header: {says}"
+        for name, count in rows.items()
+        if count > room
+    )
 
 
 class _Workbook:
     """The result as a workbook: the input's sheets, then `Summary`, `Problems` and the hidden stamp."""
 
-    def __init__(self, dress: Dress, problems: Problems, outcomes: bool, sheet_rows: int) -> None:
-        self._dress = dress
+    def __init__(self, book: Workbook, spool: Spool, problems: Problems, outcomes: bool, sheet_rows: int) -> None:
+        self._spool = spool
+        self._dress = Dress(book)
         self._problems = problems
         self._outcomes = outcomes
-        self._sheet_rows = sheet_rows
+        self._room = sheet_rows - 1
         self._notes = 0
         self._stamped: list[tuple[str, Resource]] = []
 
     def fill(self, results: Sequence[ResultSheet], summary: Summary) -> None:
         names = [self._dress.sheet_name(result.name) for result in results]
         checked = [self._write_sheet(name, result) for name, result in zip(names, results, strict=True)]
-        read = [f"{result.name}: {fact}" for result in results for fact in result.facts]
+        read = list(summary.read())
         if self._dress.altered:
             read.append(f"Cells with what no workbook can hold, written out (\\x0b) or cut: {self._dress.altered:,}")
         if self._notes > _NOTES:
@@ -208,86 +116,149 @@ class _Workbook:
             write_summary(self._dress, summary, read)
         else:
             write_check(self._dress, summary, read, dict(zip(names, checked, strict=True)))
-        write_problems(self._dress, self._problems)
+        write_problems(self._dress, self._spool, self._problems)
         self._dress.close(self._stamped)
 
     def _write_sheet(self, name: str, result: ResultSheet) -> Counter[str]:
         """Write a sheet, and its continuations where it is too long; counts rows, with errors, with warnings."""
         checked: Counter[str] = Counter()
-        sheet = self._begin(name, result)
-        written = 1
+        rows = self._begin(name, result)
         for frame in result.frames:
-            for row in _rows(result, frame, self._problems, outcomes=self._outcomes):
-                if written == self._sheet_rows:
-                    self._end(sheet, result, written)
-                    sheet = self._begin(self._dress.sheet_name(result.name), result)
-                    written = 1
-                self._write_row(sheet, written, row, result)
-                written += 1
-                looks = {mark.look for mark in row.marks.values()}
-                checked.update(rows=1, errors=row.look is Look.RED, warnings=Look.WARNED in looks)
-        self._end(sheet, result, written)
+            for block in blocks(result, frame, self._problems, outcomes=self._outcomes):
+                for part in block.parts(self._room - rows.written or self._room, self._room):
+                    if rows.written == self._room:
+                        self._end(rows)
+                        rows = self._begin(self._dress.sheet_name(result.name), result)
+                    self._write_rows(rows, part, result)
+                checked.update(_counted(block))
+        self._end(rows)
         return checked
 
-    def _begin(self, name: str, result: ResultSheet) -> Worksheet:
+    def _begin(self, name: str, result: ResultSheet) -> Rows:
         sheet = self._dress.sheet(name)
         own = RESULT_COLUMNS if self._outcomes else ()
         headings, columns = (*result.headings, *own), (*result.columns, *([None] * len(own)))
         self._dress.header(sheet, headings, columns, _WIDTHS)
         if result.resource is not None:
             self._stamped.append((name, result.resource))
-        return sheet
+        return self._spool.rows(self._dress, sheet, len(headings))
 
-    def _end(self, sheet: Worksheet, result: ResultSheet, written: int) -> None:
-        last = len(result.headings) + (len(RESULT_COLUMNS) if self._outcomes else 0) - 1
-        sheet.autofilter(0, 0, written - 1, last)
+    def _end(self, rows: Rows) -> None:
+        rows.end()
+        self._dress.altered += rows.altered
+        rows.sheet.autofilter(0, 0, rows.written, rows.width - 1)
         # Numbers stand as text, as they were read; Excel needn't mark each one.
-        sheet.ignore_errors({"number_stored_as_text": "A1:XFD1048576"})
+        rows.sheet.ignore_errors({"number_stored_as_text": "A1:XFD1048576"})
 
-    def _write_row(self, sheet: Worksheet, at: int, row: _Row, result: ResultSheet) -> None:
+    def _write_rows(self, rows: Rows, block: Block, result: ResultSheet) -> None:
         error = len(result.headings) + _ERROR if self._outcomes else -1
-        if error > 0 and len(row.cells[error]) > _WIDTHS["Import error"]:
-            sheet.set_row(at, row_height([row.cells[error]], [_WIDTHS["Import error"]]))
-        for place, text in enumerate(row.cells):
-            mark = row.marks.get(place)
-            look = mark.look if mark and mark.look else row.look
-            if text or look is not Look.PLAIN or mark:
-                column = result.columns[place] if place < len(result.columns) else None
-                style = self._dress.format(look, number_format(column), wrap=place == error)
-                self._dress.text(sheet, at, place, text, style)
-            if mark:
+        heights = _heights(block.columns[error]) if self._outcomes else {}
+        self._hang_notes(rows, block, heights)
+        columns = []
+        for place, texts in enumerate(block.columns):
+            column = result.columns[place] if place < len(result.columns) else None
+            style = partial(self._dress.format, number_format=number_format(column), wrap=place == error)
+            looks = _looks(block, place, style, quote=not number_format(column))
+            columns.append(rows.cells(place, texts, looks, style(Look.PLAIN)))
+        rows.add(columns, heights)
+
+    def _hang_notes(self, rows: Rows, block: Block, heights: Mapping[int, float]) -> None:
+        first = rows.written + 1
+        for row, marks in block.marks.items():
+            if row in heights and self._notes < _NOTES:
+                rows.sheet.set_row(first + row, heights[row])  # by which XlsxWriter finds the note's place
+            for place, mark in marks.items():
                 self._notes += 1
                 if self._notes <= _NOTES:
-                    self._dress.note(sheet, at, place, "\n".join(mark.messages))
+                    self._dress.note(rows.sheet, first + row, place, "\n".join(mark.messages))
 
 
-def _write_csv(path: Path, results: Sequence[ResultSheet], problems: Problems, *, outcomes: bool) -> tuple[Path, ...]:
+def _looks(block: Block, place: int, style: Callable[..., Format], *, quote: bool) -> list[Format]:
+    """The look of each cell of a column, at fault or as its row is.
+
+    `quote`: one that begins like a formula stays text when a person edits it. Cells in text format do so by themselves.
+    """
+    looks = [*block.looks]
+    for row, marks in block.marks.items():
+        if place in marks:
+            looks[row] = marks[place].look or looks[row]
+    of = {look: style(look) for look in dict.fromkeys(looks)}
+    styles = [of[look] for look in looks]
+    if quote:
+        for row, text in enumerate(block.columns[place]):
+            if text[:1] in _RISKY:
+                styles[row] = style(looks[row], quoted=True)
+    return styles
+
+
+def _counted(block: Block) -> Mapping[str, int]:
+    warned = sum(any(mark.look is Look.WARNED for mark in marks.values()) for marks in block.marks.values())
+    return {"rows": len(block.looks), "errors": block.looks.count(Look.RED), "warnings": warned}
+
+
+def _heights(errors: Sequence[str]) -> dict[int, float]:
+    """The heights of the rows whose error takes more than a line, by place."""
+    width = _WIDTHS["Import error"]
+    return {row: row_height([text], [width]) for row, text in enumerate(errors) if len(text) > width}
+
+
+def _put(path: Path, fill: Callable[[Path], None], tell: Callable[[str], None]) -> Path:
+    """Write a file whole, and tell if it stands under another name than it should."""
+    written = write_whole(path, fill)
+    if written != path:
+        tell(f"{path.name} can't be replaced, as when it is open elsewhere: {written.name} was written instead.")
+    return written
+
+
+def _write_csv(
+    path: Path, results: Sequence[ResultSheet], problems: Problems, outcomes: bool, tell: Callable[[str], None]
+) -> tuple[Path, ...]:
     own = RESULT_COLUMNS if outcomes else ()
     taken = {"problems"}
     written = []
+    altered: Counter[str] = Counter()
     for result in results:
         name = free_name(re.sub(r'[<>:"/\\|?*\x00-\x1f]', "_", shown(result.name)).strip(" .") or "Sheet", taken, 100)
         taken.add(name.casefold())
         target = path if len(results) == 1 else path.with_name(f"{path.stem}.{name}{path.suffix}")
-        frames = (_rows(result, frame, problems, outcomes=outcomes) for frame in result.frames)
-        rows = (row.cells for frame in frames for row in frame)
-        written.append(_write_csv_file(target, (*result.headings, *own), rows))
+        made = (block for frame in result.frames for block in blocks(result, frame, problems, outcomes=outcomes))
+        columns = ([_possible(texts, altered) for texts in block.columns] for block in made)
+        written.append(_put(target, _csv((*result.headings, *own), columns), tell))
+    lines = ([[shown(cell)] for cell in line] for line in chain(problems.lines(), _altered(altered.total())))
     target = path.with_name(f"{path.stem}.problems{path.suffix}")
-    written.append(_write_csv_file(target, PROBLEM_TITLES, problems.lines()))
+    written.append(_put(target, _csv(PROBLEM_TITLES, lines), tell))
     return tuple(written)
 
 
-def _write_csv_file(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> Path:
+def _csv(header: Sequence[str], blocks: Iterable[Sequence[Sequence[str]]]) -> Callable[[Path], None]:
+    """Writes a header, and `blocks` of some rows each, as the texts of their columns."""
+
     def fill(temporary: Path) -> None:
         with temporary.open("w", encoding="utf-8-sig", newline="") as file:
             writer = csv.writer(file)
-            writer.writerow([_disarmed(title) for title in header])
-            writer.writerows([_disarmed(text) for text in row] for row in rows)
+            writer.writerow(_disarmed([shown(title) for title in header]))
+            for columns in blocks:
+                writer.writerows(zip(*map(_disarmed, columns), strict=True))
 
-    return write_whole(path, fill)
+    return fill
 
 
-def _disarmed(text: str) -> str:
-    """Text that no spreadsheet runs: an apostrophe before what looks like a formula, to be taken off on reading."""
-    safe = shown(text)
-    return f"'{safe}" if _RISKY.match(safe) else safe
+def _possible(texts: Sequence[str], altered: Counter[str]) -> Sequence[str]:
+    """Texts that can be read again, by us and by spreadsheets; those that couldn't are written out, and counted."""
+    if not IMPOSSIBLE.search("".join(texts)):
+        return texts
+    altered["cells"] += sum(IMPOSSIBLE.search(text) is not None for text in texts)
+    return [shown(text) for text in texts]
+
+
+def _altered(count: int) -> Iterator[tuple[str, ...]]:
+    """The line that tells of them among the problems, if there are any."""
+    if count:
+        yield ("", "", "", "", f"Cells with what no spreadsheet can hold, written out (\\x0b): {count:,}", "")
+
+
+def _disarmed(texts: Sequence[str]) -> Sequence[str]:
+    """Texts that no spreadsheet runs: an apostrophe before what looks like a formula, to be taken off on reading."""
+    if _RISKY.isdisjoint({text[:1] for text in texts}):
+        return texts
+    return [f"'{text}" if _FORMULA.match(text) else text for text in texts]

@@ -1,7 +1,8 @@
 """A small API `things` that misbehaves at random, by a seed, and keeps a ledger of every request: kill_loop's oracle.
 
-It never refuses a duplicate: it makes a second record, which the ledger shows. Where it is given the journal of the
-program under test it looks, at each arrival, whether the intent to send that row is committed there.
+It never refuses a duplicate: it makes a second record, which the ledger shows, unless both came with the same key.
+Where it is given the journal of the program under test it looks, at each arrival, whether the intent to send that row
+is committed there.
 """
 
 import asyncio
@@ -66,6 +67,8 @@ MIXES = {
     # Second tries too: what is known of the first must not count for them.
     "late": Mix({"late": 0.04, "429": 0.04, "reset before": 0.01}),
     "storm": Mix(dict.fromkeys(_TEN, 0.06)),
+    # Answers that never come or say nothing, and no head without its body: that is done, and its ID found by look-up.
+    "lost": Mix(dict.fromkeys(_TEN[2:-1], 0.02)),
     "tokens": Mix(token_life=0.5),
     "outages": Mix(outages=0.002),
 }
@@ -87,6 +90,7 @@ class Try:
     id: str = ""
     answer: str = ""
     clean: bool = False
+    key: str = ""
 
 
 def row_of(sku: str) -> int:
@@ -116,6 +120,7 @@ class Things(FaultServer):
         self._random = random.Random(seed)
         self._made = 0
         self._tokens: dict[str, float] = {}
+        self._by_key: dict[str, str] = {}
         self._in_flight = 0
         self._exchanges: set[Exchange] = set()
         self._quiet = asyncio.Event()
@@ -221,7 +226,7 @@ class Things(FaultServer):
         tries = self.tries[body["sku"]]
         intent = self._journal is None or has_intent(self._journal, row_of(body["sku"]), len(tries) + 1)
         fault = self._mix.draw(f"{self._seed} {body['sku']} {len(tries)}")
-        one = Try(body["sku"], time.monotonic(), intent, fault)
+        one = Try(body["sku"], time.monotonic(), intent, fault, key=dict(seen.headers).get("idempotency-key", ""))
         tries.append(one)
         if fault == "late":
             await self._late(exchange, one, body)
@@ -272,8 +277,12 @@ class Things(FaultServer):
         assert one.done - gave_up < SETTLE, "this machine is too busy for the server to keep its word"
 
     def _make(self, one: Try, body: dict[str, Any]) -> dict[str, str]:
+        if one.key in self._by_key:
+            return {"id": self._by_key[one.key]}
         self._made += 1
         one.id, one.done = f"T{self._made}", time.monotonic()
+        if one.key:
+            self._by_key[one.key] = one.id
         self.records[one.sku].append({**body, "id": one.id})
         return {"id": one.id}
 
@@ -302,8 +311,8 @@ def has_intent(journal: Path, row: int, tries: int) -> bool:
     return bool(sending) and attempts >= tries
 
 
-def document() -> dict[str, Any]:
-    """The API's own description."""
+def document(*, keys: bool = False) -> dict[str, Any]:
+    """The API's own description: with a look-up or, instead of that, with idempotency keys."""
     fields = {"sku": {"type": "string"}, "name": {"type": "string"}, "amount": {"type": "integer"}}
     thing = {"type": "object", "required": ["sku", "name"], "properties": fields}
     made = {"type": "object", "properties": {"id": {"type": "string"}}}
@@ -318,7 +327,8 @@ def document() -> dict[str, Any]:
         "id": "id",
         "absent": {"status": 200, "$response.body#/items": "present", "$response.body#/items/0": "absent"},
     }
-    said = {"resource": SHEET, "key": ["sku"], "id": ["$response.body#/id"], "find": find}
+    way = {"idempotency": {"header": "Idempotency-Key", "life": "1h"}} if keys else {"find": find}
+    said = {"resource": SHEET, "key": ["sku"], "id": ["$response.body#/id"], **way}
     sku = {"name": "sku", "in": "query", "required": True, "schema": {"type": "string"}}
     token = {
         "operation": "signIn",

@@ -47,13 +47,17 @@ _FORKED.set_forkserver_preload(["__main__", __name__, "bulkload.pipeline"])
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One loop: how many rows and kills, which of MIXES, and how many requests at once."""
+    """One loop: how many rows and kills, which of MIXES, and how many requests at once.
+
+    With `keys` the API has no look-up but knows idempotency keys.
+    """
 
     rows: int
     kills: int
     mix: str
     seed: int = 1
     concurrency: int = 16
+    keys: bool = False
 
     @property
     def skus(self) -> range:
@@ -285,7 +289,7 @@ def _prepare(plan: Plan, folder: Path, url: str) -> None:
         rows = csv.writer(file)
         rows.writerow(["sku", "name", "amount"])
         rows.writerows([f"S{row}", f"Thing {row}", row % 1000] for row in plan.skus)
-    (folder / "things.json").write_text(json.dumps(document()), encoding="utf-8")
+    (folder / "things.json").write_text(json.dumps(document(keys=plan.keys)), encoding="utf-8")
     (folder / "secret.txt").write_text(SECRET, encoding="utf-8")
     (folder / "url.txt").write_text(url, encoding="utf-8")
     (folder / "bulkload.toml").write_text(
@@ -330,8 +334,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--concurrency", type=int, default=16)
     parser.add_argument("--naive", action="store_true", help="Kill the negative control instead.")
+    parser.add_argument("--keys", action="store_true", help="Idempotency keys instead of look-ups.")
     said = parser.parse_args()
-    plan = Plan(said.rows, said.kills, said.mix, said.seed, said.concurrency)
+    plan = Plan(said.rows, said.kills, said.mix, said.seed, said.concurrency, said.keys)
     with tempfile.TemporaryDirectory() as folder:
         print(loop(plan, Naive if said.naive else Bulkload, Path(folder)))
 

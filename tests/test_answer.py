@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bulkload.answer import Meaning, Verdict, conditions_hold, evaluate, judge, retry_after
+from bulkload.answer import Meaning, Verdict, at, conditions_hold, evaluate, judge, retry_after
 from bulkload.models import Answer, HeadOnly, Lost, NotSent, Reply
 from bulkload.openapi import open_api
 from bulkload.resource import Operation, OutcomeRule
@@ -456,3 +456,8 @@ def _said(status: int, value: Any = None) -> Answer:
 
 def _ruled(*rules: tuple[Mapping[str, Any], str]) -> Operation:
     return Operation("make", "POST", "/things", outcomes=tuple(OutcomeRule(when, means) for when, means in rules))
+
+
+def test_a_pointer_leads_to_what_stands_there() -> None:
+    assert at({"a/b": [{"~": 1}]}, "/a~1b/0/~0") == 1
+    assert at([1], "") == [1]

@@ -9,10 +9,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import openpyxl
 import pytest
 import typer
 
 from bulkload import cli
+from bulkload.models import RESULT_COLUMNS
 from samples.make import GOOD, fill
 from tests.support import write_csv
 from tests.test_pipeline import destinations, routes
@@ -122,12 +124,104 @@ def test_a_dry_run_masks_secrets_and_sends_nothing(folder: Path, capsys: Capture
     assert "pbx.xlsx" not in capsys.readouterr().out
 
 
-def test_check_writes_a_marked_copy_that_can_be_imported(folder: Path, capsys: Captured) -> None:
-    fill(folder / "d.xlsx", {"cinnox/destination": [*destinations(1), {"displayName": "x", "types": "FAX"}]})
+def test_check_writes_a_marked_copy_that_can_be_corrected_and_imported(folder: Path, capsys: Captured) -> None:
+    faulty = {**destinations(1)[0], "displayName": "x", "types": "FAX"}
+    fill(folder / "d.xlsx", {"cinnox/destination": [*destinations(1), faulty]})
     assert cli.run(["check", "d.xlsx", "-o", "checked.xlsx"]) == 1
     assert "Marked copy: checked.xlsx" in capsys.readouterr().out
-    assert cli.run(["import", "checked.xlsx", "--sandbox", "-q"]) == 1
     assert cli.run(["check", "checked.xlsx", "-q"]) == 1
+    book = openpyxl.load_workbook("checked.xlsx")
+    assert book.sheetnames == ["Destinations", "Summary", "Problems", "_bulkload"]
+    (cell,) = (cell for row in book["Destinations"].iter_rows(min_row=2) for cell in row if cell.value == "FAX")
+    assert (cell.coordinate, cell.fill.fgColor.rgb) == ("E3", "FFF28B82")
+    assert cell.comment
+    assert cell.comment.text == '"FAX" is not one of PHONE, STAFF, TRUNK.'
+    cell.value = "PHONE"
+    book.save("checked.xlsx")
+    status, told = summary(["import", "checked.xlsx", "--sandbox"], capsys)
+    assert (status, told["counts"], told["remarks"]) == (0, {"Destinations": {"created": 2}}, [])
+    assert told["read"]["left_alone"] == []  # type: ignore[index]
+
+
+def test_a_marked_copy_of_a_csv_is_a_workbook_of_its_very_text(folder: Path, capsys: Captured) -> None:
+    write_csv(folder / "destination.csv", destinations(2))
+    assert cli.run(["check", "destination.csv", "-o", "checked.csv"]) == 2
+    says = "-o checked.csv: the marked copy is a workbook, whatever the file is. Name it .xlsx.\n"
+    assert capsys.readouterr().err == says
+    assert cli.run(["check", "destination.csv", "-o", "checked.xlsx", "-q"]) == 0
+    assert cli.run(["import", "checked.xlsx", "--sandbox", "-q"]) == 0
+
+
+def test_a_marked_copy_of_a_result_still_says_which_rows_are_done(
+    folder: Path, sandbox_process: Path, capsys: Captured
+) -> None:
+    fill(folder / "d.xlsx", {"aicc/called-route": [*routes(2), {"accessCode": "1", "devicetype": "FAX"}]})
+    arguments = ["-c", "aicc-sandbox", "--yes"]
+    assert cli.run(["import", "d.xlsx", *arguments, "-q"]) == 1
+    assert cli.run(["check", "d.result.xlsx", "-o", "checked.xlsx", "-q"]) == 1
+    header = [cell.value for cell in openpyxl.load_workbook("checked.xlsx")["Called routes"][1]]
+    assert header[-8:] == list(RESULT_COLUMNS)
+    status, told = summary(["import", "checked.xlsx", *arguments], capsys)
+    assert (status, told["counts"]) == (1, {"Called routes": {"unchanged": 2, "invalid": 1}})
+
+
+def test_what_was_read_is_said_before_anything_is_sent_and_for_programs(folder: Path, capsys: Captured) -> None:
+    (folder / "called-route.csv").write_text("accessCode;devicetype;deviceId\n00800;3;7\n", encoding="cp1252")
+    assert cli.run(["import", "called-route.csv", "--sandbox", "--encoding", "cp1252"]) == 0
+    said = capsys.readouterr().err.splitlines()
+    assert said[:3] == [
+        "Read called-route.csv",
+        "  called-route: 1 row for aicc/called-route, below the header in row 1",
+        "    encoding cp1252, delimiter semicolon",
+    ]
+    assert "To " in said[3]
+    for command in (["check"], ["import", "--sandbox"], ["import", "--sandbox", "--dry-run"]):
+        _, told = summary([command[0], "called-route.csv", *command[1:], "--encoding", "cp1252"], capsys)
+        assert told["read"] == {
+            "file": "called-route.csv",
+            "facts": [],
+            "sheets": [
+                {
+                    "sheet": "called-route", "hidden": False, "resource": "aicc/called-route", "header_row": 1,
+                    "rows": 1, "blank_rows": 0, "hidden_rows": 0,
+                    "columns": ["Access code", "Device type", "Device ID"], "columns_ignored": [],
+                    "encoding": "cp1252", "delimiter": "semicolon", "facts": [], "notes": [],
+                }
+            ],
+            "left_alone": [],
+        }  # fmt: skip
+
+
+def test_a_dry_run_for_programs(folder: Path, capsys: Captured) -> None:
+    fill(folder / "pbx.xlsx", {"myreports/pbx-3cx": [*GOOD["myreports/pbx-3cx"], {"name": "x"}]})
+    status, told = summary(["import", "pbx.xlsx", "--sandbox", "--dry-run", "--limit", "1"], capsys)
+    assert (status, told["rows"], told["total"], told["run"]) == (1, 3, {"not sent": 2, "invalid": 1}, None)
+    requests = told["requests"]
+    assert isinstance(requests, list)
+    assert [(one["method"], one["row"], one["body"]["password"]) for one in requests] == [("POST", 2, "••••••")]
+    assert told["problems"]
+
+
+def test_where_there_is_nothing_to_send_nobody_is_asked_and_what_was_read_is_said(
+    folder: Path, sandbox_process: Path, capsys: Captured
+) -> None:
+    write_csv(folder / "called-route.csv", [{**routes(1)[0], "deviceId": "x"}])
+    assert cli.run(["import", "called-route.csv", "-c", "aicc-sandbox"]) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert (said[0], said[-1]) == ("Read called-route.csv", "Rows: 1 with errors, which are not sent.")
+
+
+def test_a_total_at_the_end_is_told(folder: Path, capsys: Captured) -> None:
+    write_csv(folder / "called-route.csv", [*routes(2), {"accessCode": "Total", "devicetype": "2"}])
+    assert cli.run(["check", "called-route.csv"]) == 1
+    says = "This row looks like a total, not like a record. Delete it if it is one."
+    assert f"warning  called-route row 4: {says}" in capsys.readouterr().out.splitlines()
+
+
+def test_warnings_alone_are_no_reason_to_fail(folder: Path, capsys: Captured) -> None:
+    write_csv(folder / "destination.csv", destinations(1) * 2)
+    status, told = summary(["check", "destination.csv"], capsys)
+    assert (status, told["errors"], bool(told["warnings"])) == (0, 0, True)
 
 
 def test_resources_says_what_is_left_out_and_why(folder: Path, capsys: Captured) -> None:
@@ -143,6 +237,14 @@ def test_resources_says_what_is_left_out_and_why(folder: Path, capsys: Captured)
     assert "left out: address" in printed
     assert cli.run(["resources", "cinnox/destination"]) == 0
     assert "Display name *" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["resources"], ["resources", "cinnox/destination"]])
+def test_what_reads_no_sheet_does_not_wait_for_pandas_or_the_web(arguments: list[str]) -> None:
+    heavy = {"pandas", "numpy", "pandera", "httpx", "aiohttp", "starlette", "uvicorn", "openpyxl", "xlsxwriter"}
+    asked = f"import sys; from bulkload import cli; cli.run({arguments}); sys.exit(str({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=False)
+    assert done.stderr == "set()\n"
 
 
 def test_purge_forgets_a_run(folder: Path, capsys: Captured) -> None:
@@ -202,7 +304,7 @@ def test_a_dry_run_says_what_is_wrong_with_the_rows_that_it_would_not_send(folde
     write_csv(folder / "called-route.csv", [*routes(1), {"accessCode": "1", "devicetype": "FAX", "deviceId": 1}])
     assert cli.run(["import", "called-route.csv", "--sandbox", "--dry-run"]) == 1
     printed = capsys.readouterr().out
-    assert 'called-route row 3: invalid: B3: "FAX" is' in printed
+    assert 'error    called-route!B3 (Device type): "FAX" is' in printed
     assert printed.endswith("Dry run, nothing was sent: 1 invalid, 1 to send.\n")
 
 

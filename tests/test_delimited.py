@@ -81,10 +81,8 @@ def test_the_first_fault_is_told_whatever_else_is_wrong_after_it(tmp_path: Path)
 
 
 def test_more_rows_than_a_sheet_holds_are_told_before_they_are_read(tmp_path: Path) -> None:
-    plain = ("encoding utf-8", "delimiter comma")
-    assert opened(tmp_path / "a.csv", "n\n" + "1\n" * 1_048_575).facts == plain
+    assert opened(tmp_path / "a.csv", "n\n" + "1\n" * 1_048_575).facts == ()
     assert opened(tmp_path / "a.csv", "n\n" + "1\n" * 1_048_575 + "2").facts == (
-        *plain,
         "1,048,576 rows, more than a sheet holds (1,048,575): the result is a CSV, and one that is written as .xlsx "
         "goes on in further sheets",
     )
@@ -95,7 +93,7 @@ def test_more_rows_than_a_sheet_holds_are_told_before_they_are_read(tmp_path: Pa
 def test_quotes_and_line_breaks_within_cells_are_told_with_the_first(tmp_path: Path) -> None:
     content = 'a,b\n1,"x ""y"""\n2,5" pipe\n"3\r\n",","\n4,2 x 4"\n'
     sheet = opened(tmp_path / "a.csv", content)
-    assert sheet.facts[2:] == (
+    assert sheet.facts == (
         "cells hold line breaks, so that rows and lines count apart: row 4 is lines 4 to 5",
         "a quote in the middle of a cell is kept as it stands: 2 rows, first line 3",
     )

@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 
 from bulkload.errors import BulkloadError, DiskError, UsageError
-from bulkload.journal import GONE, MIGRATIONS, Changes, Journal, Known, NewRow, OpenRow, default_path
-from bulkload.models import Outcome, Run, Status
+from bulkload.journal import GONE, MIGRATIONS, Changes, Journal, Known, NewRow, OpenRow, Repeat, default_path
+from bulkload.models import Once, Outcome, Run, Status
 
 TARGET, OTHER = "https://api.example.com/v1 account=1", "https://api.example.com/v1 account=2"
 RESOURCE = "things/thing"
@@ -577,6 +577,40 @@ def test_only_a_row_that_made_nothing_can_be_sent(journal: Journal, status: Stat
     with pytest.raises(BulkloadError, match="are not those that were to be sent") as told:
         journal.write(run, [("Things", 3), ("Things", 2)], [])
     assert (told.value.exit_code, journal.outcomes(run, "Things", 1, 9)) == (70, before)
+
+
+def test_an_unknown_row_can_be_sent_with_the_key_that_it_had_and_with_no_other(path: Path) -> None:
+    noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    once = Once("the-key", noon + timedelta(hours=1))
+    with Journal(path, clock=lambda: noon) as journal:
+        run = begun(journal, new(2), new(3), new(4))
+        journal.write(run, [("Things", 2, once), ("Things", 3), ("Things", 4, once)], [])
+        assert journal.repeatable(run, "Things", 1, 9) == {}
+        journal.write(run, [], [Outcome("Things", row, Status.UNKNOWN) for row in (2, 3)])
+        journal.write(run, [], [Outcome("Things", 4, Status.FAILED)])
+        assert journal.repeatable(run, "Things", 1, 9) == {
+            2: Repeat("create", "", new(2).fingerprint, once, unsure=True),
+            4: Repeat("create", "", new(4).fingerprint, once, unsure=False),
+        }
+        assert journal.waiting(run, "Things", 1, 9).keys() == {4}
+        assert journal.to_send(run) == {"create": 2}
+        for intent in (("Things", 2), ("Things", 2, Once("another", once.until)), ("Things", 3, once)):
+            with pytest.raises(BulkloadError, match="are not those"):
+                journal.write(run, [intent], [])
+        journal.write(run, [("Things", 2, once)], [])
+        assert journal.outcomes(run, "Things", 2, 2)[2].attempts == 2
+    with Journal(path, clock=lambda: once.until) as journal:
+        journal.write(run, [], [Outcome("Things", 2, Status.UNKNOWN)])
+        assert journal.to_send(run) == {"create": 1}
+
+
+def test_unknown_rows_are_settled_in_the_run_that_sent_them(journal: Journal) -> None:
+    first = begun(journal, new(2), new(3))
+    sent(journal, first, 2, Status.UNKNOWN)
+    second = begun(journal, new(2, Status.UNKNOWN), new(4))
+    assert (journal.unknown_in(first), journal.unknown_in(second)) == ([first], [first])
+    sent(journal, second, 4, Status.UNKNOWN)
+    assert journal.unknown_in(second) == sorted([first, second])
 
 
 def test_a_row_that_failed_is_still_to_be_sent(journal: Journal) -> None:

@@ -28,6 +28,16 @@ def test_killed_again_and_again_no_row_is_made_twice_or_lost(mix: str, tmp_path:
     assert figures.hits >= 0.8 * plan.kills, figures
 
 
+def test_with_idempotency_keys_no_look_up_is_needed(tmp_path: Path) -> None:
+    """Answers are lost and the program is killed; every row goes again with its key until it is done, and once only."""
+    plan = Plan(rows=400, kills=6, mix="lost", keys=True)
+    figures = loop(plan, Bulkload, tmp_path)
+    # A row whose answer was lost stays unknown whatever is said to its later tries, short of «done».
+    assert faults(figures) | {"dustbin": 0} == CLEAN, figures
+    assert (figures.created, figures.look_ups) == (plan.rows, 0), figures
+    assert figures.arrivals > plan.rows, figures
+
+
 @pytest.mark.parametrize("mix", ["tokens", "outages"])
 def test_in_worse_weather_too(mix: str, tmp_path: Path) -> None:
     """Tokens end before their time; nobody listens for a while. (`--mix storm` waits for minutes: by command only.)"""

@@ -84,7 +84,7 @@ class _Selector(selectors.DefaultSelector):
 
     def select(self, timeout: float | None = None) -> Any:
         # Whether a thread that reads is done must be known before looking for its news.
-        reading = any(thread.name == "reading" for thread in threading.enumerate())
+        reading = any(thread.name in ("reading", "committing") for thread in threading.enumerate())
         ready = super().select(0.001 if reading else 0)
         if not ready and not reading and timeout != 0:
             self._rest(math.inf if timeout is None else timeout)

@@ -370,7 +370,7 @@ def test_what_another_operation_is_a_means_of_is_no_resource() -> None:
             "notes: Made",
             "#/paths/~1things/post/x-bulkload/notes",
             'x-bulkload (operation) has no word "notes"; it has resource, title, '
-            "update, find, read, delete, key, alike, id, message, note, idempotent, outcomes, warnings",
+            "update, find, read, delete, key, alike, id, message, note, idempotent, idempotency, outcomes, warnings",
         ),
         (
             "{code: {}",

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from bulkload.resource import Parameter, Scheme
+from bulkload.errors import UnusableDocument
+from bulkload.resource import Idempotency, Parameter, Scheme
 from bulkload.yaml12 import parse_yaml
 from tests.documents import POST, api, the_resource, told
 
@@ -122,3 +123,23 @@ def test_sign_in_is_the_first_alternative_that_can_be_met(security: str, schemes
     own = POST | {"security": parse_yaml(security)}
     here = api("{}", paths={"/a": {"post": own}}, security=[{"basic": []}], components=components)
     assert [the_resource(one).create.security for one in (everywhere, here)] == [schemes, schemes]
+
+
+def keyed(**words: Any) -> dict[str, Any]:
+    header = {"name": "Idempotency-Key", "in": "header", "required": True, "schema": {"type": "string"}}
+    return {"/things": {"post": {**POST, "parameters": [header], "x-bulkload": {"idempotency": words}}}}
+
+
+def test_the_header_of_idempotency_keys_is_no_setting() -> None:
+    create = the_resource(api("{}", paths=keyed(header="Idempotency-Key", life="24h"))).create
+    assert (create.idempotency, create.parameters) == (Idempotency("Idempotency-Key", 86_400.0), ())
+    assert the_resource(api("{}", paths={"/things": {"post": POST}})).create.idempotency is None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [{"header": "Idempotency-Key"}, {"life": "1h"}, {"header": "a b", "life": "1h"}, {"header": "a", "life": "soon"}],
+)
+def test_idempotency_keys_must_have_a_header_and_a_life(words: dict[str, str]) -> None:
+    with pytest.raises(UnusableDocument):
+        api("{}", paths=keyed(**words))

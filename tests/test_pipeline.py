@@ -11,9 +11,9 @@ import pytest
 
 from bulkload import pipeline
 from bulkload.errors import DiskError, NotConfirmed, SettingsError, SignInError, UnusableFile
-from bulkload.job import Job, Preview, Silent
+from bulkload.job import Job, Preview, Report, Silent
 from bulkload.journal import Journal
-from bulkload.models import MASK, Status
+from bulkload.models import MASK, Severity, Status
 from bulkload.openapi import open_api
 from bulkload.plan import Wishes
 from bulkload.read import ReadOptions
@@ -312,8 +312,10 @@ def test_a_dry_run_shows_the_requests_and_sends_nothing(desk: Desk) -> None:
     file = write_csv(desk.folder / "called-route.csv", [*routes(2), {"accessCode": "1"}])
     with Journal(desk.journal) as journal:
         job = Job(file, APIS, lambda api: connection(desk.sandbox, api))
-        planned = list(pipeline.dry_run(job, journal))
+        report = Report()
+        planned = list(pipeline.dry_run(job, journal, report))
         assert journal.runs() == []
+    assert (statuses(report), report.causes.count(Severity.ERROR) > 0) == ({"not sent": 2, "invalid": 1}, True)
     assert [(new.row, str(new.status), made and made.body) for new, made, _, _ in planned] == [
         (2, "not sent", {"accessCode": "0000000", "devicetype": 1, "deviceId": 1}),
         (3, "not sent", {"accessCode": "0000001", "devicetype": 1, "deviceId": 1}),

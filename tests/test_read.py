@@ -206,7 +206,7 @@ def test_sheets_stamp_and_hidden_parts(tmp_path: Path) -> None:
     assert book.stamp == (("run", "7"), (), ("key", "00123"))
     assert [(s.name, s.header, s.header_row, s.hidden, s.facts, rows_of(s)) for s in book.sheets] == [
         ("Sheet1", ("name",), 1, False, (), {2: ["one"], 3: ["two"], 5: ["three"]}),
-        ("About", ("x",), 1, True, ("the sheet is hidden",), {}),
+        ("About", ("x",), 1, True, (), {}),
         ("Empty", (), 1, False, (), {}),
     ]
     assert [sheet.name for sheet in open_book(path, ReadOptions(sheet="About")).sheets] == ["About"]
@@ -389,7 +389,8 @@ COMMA = ("encoding utf-8", "delimiter comma")
 )
 def test_csv_as_programs_write_it(tmp_path: Path, content: str | bytes, rows: Rows, facts: tuple[str, ...]) -> None:
     sheet = only(open_book(text(tmp_path / "people.csv", content)))
-    assert (sheet.name, sheet.header, rows_of(sheet), sheet.facts) == ("people", ("a", "b"), rows, facts)
+    told = (f"encoding {sheet.encoding}", f"delimiter {sheet.delimiter}", *sheet.facts)
+    assert (sheet.name, sheet.header, rows_of(sheet), told) == ("people", ("a", "b"), rows, facts)
 
 
 @pytest.mark.parametrize(
@@ -434,7 +435,7 @@ def test_what_the_person_says_of_a_csv_goes_before_what_it_shows(tmp_path: Path)
     path = text(tmp_path / "a.csv", "a title, long\na|b\n1|\xe9\n".encode("cp1252"))
     sheet = only(open_book(path, ReadOptions(sheet="a", header_row=2, encoding="cp1252", delimiter="|")))
     assert (sheet.header, sheet.header_row, rows_of(sheet)) == (("a", "b"), 2, {3: ["1", "\xe9"]})
-    assert sheet.facts == ("encoding cp1252", "delimiter |")
+    assert (sheet.encoding, sheet.delimiter) == ("cp1252", "|")
     assert refusal(path, ReadOptions(sheet="b")) == 'a.csv has no sheet "b": its only one is a'
     for nonsense in (ReadOptions(encoding="klingon"), ReadOptions(encoding="cp1252", delimiter="||")):
         with pytest.raises(UsageError):

@@ -9,10 +9,10 @@ import pytest
 
 from bulkload import stamp, template
 from bulkload.errors import UnusableFile, UsageError
-from bulkload.models import RESULT_COLUMNS, Book, Frame, Sheet
+from bulkload.models import Book, Frame, Sheet
 from bulkload.openapi import BUILT_IN, open_api
 from bulkload.read import ReadOptions, open_book
-from bulkload.recognise import Assigned, find_resource, match_header, recognise, with_path_parameters
+from bulkload.recognise import find_resource, recognise
 from bulkload.resource import Resource
 
 APIS = {name: open_api(name) for name in BUILT_IN}
@@ -40,9 +40,10 @@ def book(*sheets: Sheet, stamped: dict[str, Resource] | None = None) -> Book:
 
 
 def found(one: Book, resource: str | None = None) -> tuple[dict[str, str], tuple[str, ...]]:
-    """The resource of each sheet to import, by sheet name, and the remarks."""
+    """The resource of each sheet to import, by sheet name, and what is said of the others and of old templates."""
     recognised = recognise(one, APIS, resource)
-    return {a.sheet.name: a.resource.full_name for a in recognised.assigned}, recognised.remarks
+    said = (*map(str, recognised.left_alone), *recognised.remarks)
+    return {a.sheet.name: a.resource.full_name for a in recognised.assigned}, said
 
 
 def alone(name: str, why: str) -> str:
@@ -138,9 +139,9 @@ def test_where_no_sheet_is_recognised_it_is_said_why_and_what_to_do() -> None:
     with pytest.raises(UnusableFile) as refused:
         recognise(book(sheet("Sheet1", "User ID")), APIS)
     assert str(refused.value).splitlines() == [
-        f"agents.xlsx: {alone('Sheet1', NOT_OURS)}",
-        "agents.xlsx: No sheet is recognised. Begin with a template, or name the resource with --resource: "
-        f"one of {known}.",
+        "agents.xlsx can't be read as it is:",
+        f"  {alone('Sheet1', NOT_OURS)}",
+        f"  No sheet is recognised. Begin with a template, or name the resource with --resource: one of {known}.",
     ]
 
 
@@ -157,7 +158,7 @@ def test_a_name_that_several_apis_have_is_never_guessed() -> None:
     assert find_resource("other/destination", apis).api == "other"
     why = "its name fits several resources; say which with --resource: cinnox/destination or other/destination"
     recognised = recognise(book(filled("Destinations", DESTINATION), filled("agent-settings", AGENTS)), apis)
-    assert recognised.remarks == (alone("Destinations", why),)
+    assert [str(one) for one in recognised.left_alone] == [alone("Destinations", why)]
 
 
 def test_an_unknown_resource_is_answered_with_the_nearest() -> None:
@@ -176,6 +177,18 @@ def test_an_old_template_is_told_with_what_has_changed() -> None:
     )
 
 
+def test_of_sheets_whose_names_differ_by_case_alone_the_exact_one_is_read() -> None:
+    why = 'its name differs from "Destinations" by case alone; if it is meant, name it with --sheet'
+    both = book(filled("destinations", DESTINATION), filled("Destinations", DESTINATION))
+    assert found(both) == ({"Destinations": "cinnox/destination"}, (alone("destinations", why),))
+
+
+def test_a_hidden_sheet_is_called_so() -> None:
+    hidden = replace(sheet("Notes", "To do"), hidden=True)
+    said = found(book(filled("Destinations", DESTINATION), hidden))[1]
+    assert said == (f'Sheet "Notes" (hidden) is left alone: {NOT_OURS}.',)
+
+
 def test_an_empty_sheet_is_left_alone_but_rows_without_a_header_are_refused(tmp_path: Path) -> None:
     assert found(book(sheet("Destinations"), filled("Agent settings", AGENTS)))[1] == (
         alone("Destinations", "it is empty"),
@@ -192,85 +205,15 @@ def test_an_empty_sheet_is_left_alone_but_rows_without_a_header_are_refused(tmp_
 # --- headers ----------------------------------------------------------------------------------------------------------
 
 
-def matched(resource: Resource, *header: str) -> tuple[dict[int, str], list[str]]:
-    """The names of the columns by position, and what is wrong."""
-    assigned, faults = match_header(sheet("S", *header), resource)
-    return {position: column.name for position, column in assigned.columns.items()}, [str(fault) for fault in faults]
-
-
-@pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.full_name)
-def test_titles_and_field_names_match_in_any_case_with_or_without_spaces_and_star(resource: Resource) -> None:
-    expected = {position: column.name for position, column in enumerate(resource.columns, 1)}
-    for write in (
-        lambda column: column.heading,
-        lambda column: column.name,
-        lambda column: f" {column.title.upper()}\u00a0* ",
-        lambda column: column.title.replace(" ", "\n").lower(),
-    ):
-        assert matched(resource, *map(write, resource.columns)) == (expected, [])
-
-
-def test_everything_wrong_with_a_header_is_told_at_its_cell() -> None:
-    header = ("Display name", "Languges", "", "Types", "types *", "Fax", "Phone targets")
-    assert matched(DESTINATION, *header) == (
-        {1: "displayName", 4: "types", 7: "phoneTargets"},
-        [
-            'S!B1 (Languges): "Languges" is no column of cinnox/destination. Did you mean Languages? '
-            "Rename or delete the column.",
-            "S!C1: This column has no title. Give it one, or delete the column.",
-            'S!E1 (types *): "types *" is the same column as D1. Delete one of the two.',
-            'S!F1 (Fax): "Fax" is no column of cinnox/destination. Its columns are Destination ID, Display name, '
-            "Languages, Locations, Types, Phone targets, Staff targets, Trunk targets. Rename or delete the column.",
-            'S row 1: The column "Languages *" is missing. Add it, or begin with a new template.',
-            'S row 1: The column "Locations *" is missing. Add it, or begin with a new template.',
-        ],
-    )
-
-
 def test_the_faults_of_all_sheets_come_at_once() -> None:
     one = book(sheet("Destinations", "Display name"), sheet("Agent settings", "User", "User ID", "User ID"))
     with pytest.raises(UnusableFile) as refused:
         recognise(one, APIS)
-    places = [line.split(": ")[1] for line in str(refused.value).splitlines()]
-    assert places == ["Destinations row 1"] * 3 + ["Agent settings!A1 (User)", "Agent settings!C1 (User ID)"]
-
-
-def test_a_column_of_a_path_parameters_name_wins_for_its_row_and_is_checked_like_it() -> None:
-    extended = with_path_parameters(KAZOO, ["customer tenant id", "Name"])
-    column = extended.columns[0]
-    assert (column.name, column.title, column.place, column.required) == (
-        "CUSTOMER_TENANT_ID", "Customer tenant ID", "path", True,
-    )  # fmt: skip
-    assert column.schema["format"] == "uuid"
-    assert extended.columns[1:] == KAZOO.columns
-    assert with_path_parameters(KAZOO, ["Name"]) is KAZOO
-
-
-def test_the_columns_of_a_result_are_known_by_their_exact_titles() -> None:
-    header = (*(column.heading for column in KAZOO.columns), *RESULT_COLUMNS)
-    assigned, faults = match_header(sheet("S", *header), KAZOO)
-    first = len(KAZOO.columns) + 1
-    own = {title: first + place for place, title in enumerate(RESULT_COLUMNS)}
-    columns = dict(enumerate(KAZOO.columns, 1))
-    assert faults == []
-    assert assigned == Assigned(sheet("S", *header), KAZOO, columns, own)
-    assert assigned.is_result
-    assert not match_header(filled("S", KAZOO), KAZOO)[0].is_result
-
-
-def test_a_result_without_the_columns_that_say_what_is_done_is_refused() -> None:
-    header = [*(column.name for column in KAZOO.columns), *RESULT_COLUMNS]
-    header.remove("Import run")
-    header.remove("Import ID")
-    _, faults = matched(KAZOO, *header)
-    has = ", ".join(f'"{title}"' for title in RESULT_COLUMNS if title not in ("Import run", "Import ID"))
-    assert faults == [
-        f'S row 1: The sheet has {has} of a result, but not "Import ID" and "Import run", so that nobody can tell '
-        "which rows are done. Take the result as it was written, or delete its own columns to import every row anew."
+    first, *lines = str(refused.value).splitlines()
+    assert first == "agents.xlsx can't be read as it is:"
+    places = [line.strip().split(": ")[0] for line in lines]
+    assert places == ["Destinations row 1"] * 3 + [
+        "Agent settings!A1 (User)",
+        "Agent settings!C1 (User ID)",
+        "Agent settings row 1",
     ]
-
-
-def test_a_result_column_twice_is_refused() -> None:
-    header = (*(column.name for column in KAZOO.columns), *RESULT_COLUMNS, "Import ID")
-    _, faults = matched(KAZOO, *header)
-    assert faults == ['S!P1 (Import ID): "Import ID" is the same column as I1. Delete one of the two.']

@@ -1,18 +1,22 @@
 """The result of a run: where it stands, what it holds when its file has changed or is gone, and that it counts."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import openpyxl
 import pytest
 
+from bulkload.batches import outgoing
 from bulkload.errors import UnusableFile
-from bulkload.job import Job, Report, Silent
+from bulkload.job import Job, Preview, Report, Silent, divide, open_file
 from bulkload.journal import Journal
 from bulkload.models import Status
-from bulkload.pipeline import Resume
-from bulkload.result import result_again, result_path
+from bulkload.pipeline import Import, Resume
+from bulkload.recognise import Recognised
+from bulkload.result import result_again, result_path, write_result
 from bulkload.sandbox import Sandbox
+from bulkload.talk import exit_status
 from samples.make import GOOD, fill
 from tests.support import APIS, Desk, connection, result_rows, statuses, write_csv
 from tests.test_pipeline import destinations, read_csv, routes
@@ -41,6 +45,8 @@ def again(desk: Desk, file: Path, run: str | None = None, result: Path | None = 
     [
         ("a.xlsx", "a.result.xlsx"),
         ("a.xlsm", "a.result.xlsx"),
+        ("a.xls", "a.result.xlsx"),
+        ("a.ODS", "a.result.xlsx"),
         ("a.csv", "a.result.csv"),
         ("a.TSV", "a.result.csv"),
         ("a.result.xlsx", "a.result.xlsx"),
@@ -76,6 +82,42 @@ def test_each_run_of_a_file_has_a_result_of_its_own(desk: Desk) -> None:
     assert older.results == first.results
     assert [row["Import status"] for row in read_csv(older.results[0])] == ["created"] * 2
     assert [row["Import status"] for row in read_csv(second.results[0])] == ["unchanged"] * 2
+
+
+@pytest.mark.parametrize("name", ["destination.csv", "Destinations.xlsx"])
+def test_a_result_that_took_another_name_is_told(desk: Desk, name: str) -> None:
+    """A folder of that name stands in for a file that is open in Excel."""
+    rows = destinations(1)
+    file = desk.folder / name
+    fill(file, {"cinnox/destination": rows}) if file.suffix == ".xlsx" else write_csv(file, rows)
+    before = file.read_bytes()
+    taken, other = (desk.folder / f"own{number}{file.suffix}" for number in ("", " (2)"))
+    taken.mkdir()
+    report, _ = desk.import_(file, result=taken)
+    assert report.results[0] == other
+    assert f"{taken.name} can't be replaced, as when it is open elsewhere: {other.name} was written instead." in (
+        report.remarks
+    )
+    assert file.read_bytes() == before
+
+
+def test_a_result_too_long_for_a_sheet_is_said_before_the_first_row_is_sent(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bulkload.write.SHEET_ROWS", 3)
+    seen: list[Preview] = []
+
+    def confirm(preview: Preview) -> bool:
+        seen.append(preview)
+        return True
+
+    file = write_csv(desk.folder / "destination.csv", destinations(3))
+    with Journal(desk.journal) as journal:
+        list(Import(job(desk, file), journal, Silent(), confirm, print).outcomes())
+    assert [remark for remark in seen[0].remarks if "rows" in remark] == [
+        "destination has 3 rows, and a sheet holds 2 below its header: a spreadsheet program shows no more of the CSV. "
+        "Take -o NAME.xlsx for a result in several sheets."
+    ]
 
 
 # Files that changed or are gone
@@ -130,13 +172,32 @@ def test_of_a_file_that_is_gone_the_statuses_are_left(desk: Desk, monkeypatch: p
     assert "Summary" in openpyxl.load_workbook(report.results[0]).sheetnames
 
 
+def test_a_frame_of_nothing_but_blank_rows_is_counted_and_sends_nothing(desk: Desk) -> None:
+    file = write_csv(desk.folder / "destination.csv", destinations(2))
+    report, _ = desk.import_(file)
+    assert report.run
+    _, found = open_file(job(desk, file))
+    (one,) = found.assigned
+    blank = replace(frame := next(one.sheet.frames()), text=frame.text.iloc[:0], blank_rows=3)
+    longer = replace(one, sheet=replace(one.sheet, frames=lambda: iter((frame, blank))))
+    again = Report()
+    with Journal(desk.journal) as journal:
+        write_result(job(desk, file), journal, report.run, Recognised((longer,)), again, Silent())
+        (part,) = divide(job(desk, file), Recognised((longer,)), journal)
+        assert list(outgoing(part, journal, report.run.id)) == [[]]
+    assert (again.rows, exit_status(again)) == (2, 0)
+    assert again.read
+    (told,) = again.read.facts()["sheets"]
+    assert (told["rows"], told["blank_rows"]) == (2, 3)
+
+
 # That it counts
 
 
 @pytest.mark.parametrize(("sql", "rows", "told"), [
     ("DELETE FROM rows WHERE row = 3", 3, 2),
     ("INSERT INTO rows SELECT run, sheet, 99, target, resource, action, 'x', ordinal, open_fingerprint, key, status, "
-     "id, error, note, http_status, attempts, request_id, sent, time FROM rows WHERE row = 3", 3, 4),
+     "id, error, note, http_status, attempts, request_id, sent, time, once, once_until FROM rows WHERE row = 3", 3, 4),
 ])  # fmt: skip
 def test_file_and_journal_are_counted_apart_so_that_they_can_disagree(
     desk: Desk, sql: str, rows: int, told: int

@@ -417,6 +417,26 @@ def test_a_port_that_is_taken_is_told() -> None:
         Sandbox([CINNOX], port=sandbox.port).__enter__()
 
 
+def test_what_comes_again_with_its_key_is_done_once_and_said_again() -> None:
+    text = """
+openapi: 3.1.0
+paths:
+  /things:
+    post:
+      x-bulkload: {idempotency: {header: Idempotency-Key, life: 1h}}
+      requestBody: {content: {application/json: {schema: {type: object, properties: {name: {type: string}}}}}}
+      responses: {"201": {content: {application/json: {schema: {type: object, properties: {id: {type: string}}}}}}}
+"""
+    api = things(text)
+    with Sandbox([api]) as sandbox, httpx.Client(base_url=sandbox.base_url("things"), trust_env=False) as there:
+        key = {"Idempotency-Key": "k1"}
+        answers = [there.post("/things", json={"name": "a"}, headers=key).json() for _ in range(2)]
+        assert answers[0] == answers[1]
+        assert there.post("/things", json={"name": "b"}, headers=key).status_code == 422
+        assert there.post("/things", json={"name": "a"}).json() != answers[0]
+        assert len(sandbox.records(next(iter(api.resources.values())).full_name)) == 2
+
+
 def test_the_ledger_holds_what_arrived() -> None:
     with playing(CINNOX) as (sandbox, cinnox):
         cinnox.post(f"{DESTINATIONS}?a=1&a=2", json=DESTINATION)

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
@@ -22,17 +23,18 @@ import pytest
 
 from bulkload.auth import Signed, SignIn
 from bulkload.errors import BulkloadError, DiskError, SettingsError, SignInError, UnusableFile
-from bulkload.journal import Journal, NewRow
-from bulkload.models import MASK, Answer, HeadOnly, Lost, NotSent, Outcome, Reply, Request, Status
+from bulkload.journal import Intent, Journal, NewRow
+from bulkload.models import MASK, Answer, HeadOnly, Lost, NotSent, Once, Outcome, Reply, Request, Status
 from bulkload.openapi import open_api
-from bulkload.resource import Api, Operation, Rate
+from bulkload.resource import Api, Idempotency, Operation, Rate
 from bulkload.sandbox import FAULTS, Fault, Sandbox
-from bulkload.send import Limits, Outgoing, Sender
+from bulkload.send import Limits, Sender
 from bulkload.threads import INTERRUPTED, listen
 from bulkload.transport import Transport
 from bulkload.transport import Wire as WireSettings
+from bulkload.underway import Outgoing
 from tests.support import connection
-from tests.virtual import clock, now, run
+from tests.virtual import NOON, clock, now, run
 from tests.wire import dead_port
 
 MAKE = Operation("make", "POST", "/things", record_id=("$response.body#/id",), message=("$response.body#/message",))
@@ -75,7 +77,9 @@ class Wire:
         answer: Callable[[int, int], Reply | None],
         latency: Callable[[int], float],
         lives: dict[str, int],
+        with_headers: Callable[[int, int, Mapping[str, str]], Reply] | None = None,
     ) -> None:
+        self._with_headers = with_headers
         self.went: list[Went] = []
         self._journal = journal
         self._answer = answer
@@ -96,7 +100,10 @@ class Wire:
         self.went.append(Went(now(), row, intended))
         token = headers["Authorization"]
         self._lives[token] = self._lives.get(token, 1000) - 1
-        answer = self._answer(row, sum(one.row == row for one in self.went)) if self._lives[token] >= 0 else said(401)
+        tries = sum(one.row == row for one in self.went)
+        answer = self._answer(row, tries) if self._lives[token] >= 0 else said(401)
+        if self._with_headers:
+            answer = self._with_headers(row, tries, headers)
         await asyncio.sleep(self._latency(row) if answer else 1e6)
         assert answer is not None
         return answer
@@ -183,6 +190,7 @@ def send(
     slow: Mapping[int, float] = MappingProxyType({}),
     lives: dict[str, int] | None = None,
     kind: type[Journal] = Journal,
+    with_headers: Callable[[int, int, Mapping[str, str]], Reply] | None = None,
 ) -> Sent:
     """Send so many rows in virtual time, and see that every one is accounted for and none went without an intent."""
     keys = keys or Keys()
@@ -191,7 +199,7 @@ def send(
     path = folder / "journal.sqlite"
     with kind(path) as journal:
         name = begin(journal, rows)
-        wire = Wire(path, answer, lambda row: slow.get(row, latency), lives or {})
+        wire = Wire(path, answer, lambda row: slow.get(row, latency), lives or {}, with_headers)
 
         async def work() -> tuple[str, float]:
             sender = Sender(name, journal, limits, told=told.append, clock=clock())
@@ -276,6 +284,123 @@ def test_batches_are_read_one_after_the_other_and_may_be_empty(tmp_path: Path) -
     assert send(tmp_path, lambda row, _: made(row), rows=3, batches=batches).counts == {CREATED: 3}
 
 
+# Idempotency keys
+
+HOUR = replace(MAKE, idempotency=Idempotency("Idempotency-Key", 3600.0))
+
+
+class Replaying:
+    """Does what it is told only once for each key, as `answer` says for row and try; None: the work, and no answer."""
+
+    def __init__(self, answer: Callable[[int, int], Reply]) -> None:
+        self.keys: dict[int, list[str]] = {}
+        self.made: Counter[str] = Counter()
+        self._answer = answer
+
+    def __call__(self, row: int, tries: int, headers: Mapping[str, str]) -> Reply:
+        key = headers["Idempotency-Key"]
+        self.keys.setdefault(row, []).append(key)
+        answer = self._answer(row, tries)
+        # Lost answers are those of work that was done.
+        if isinstance(answer, Lost) or (isinstance(answer, Answer) and answer.status == 201):
+            self.made[key] = 1
+        return answer
+
+
+def keyed(
+    folder: Path, answer: Callable[[int, int], Reply], rows: int = 1, *, operation: Operation = HOUR, **changes: Any
+) -> tuple[Sent, Replaying]:
+    """Send rows to an API that knows keys."""
+    api = Replaying(answer)
+    batches = iter([[replace(outgoing(row), operation=operation, **changes) for row in range(1, rows + 1)]])
+    return send(folder, answer, rows, batches=batches, with_headers=api), api
+
+
+def test_a_lost_answer_is_asked_for_again_with_the_same_key(tmp_path: Path) -> None:
+    sent, api = keyed(tmp_path, lambda row, tries: Lost("cut") if tries == 1 else made(row), rows=8)
+    assert (sent.counts, sent.tries) == ({CREATED: 8}, [2] * 8)
+    assert all(first == second for first, second in api.keys.values())
+    assert len({keys[0] for keys in api.keys.values()}) == 8
+
+
+@pytest.mark.parametrize("last", [said(429), said(422), said(409), said(401), said(404), said(403), REFUSED, said(500)])
+def test_after_a_lost_answer_only_done_says_what_became_of_a_row(tmp_path: Path, last: Reply) -> None:
+    sent, _ = keyed(tmp_path, lambda row, tries: Lost("cut") if tries == 1 else last)
+    assert sent.counts == {UNKNOWN: 1}
+    assert sent.outcomes[-1].status is UNKNOWN
+
+
+def test_what_is_accepted_is_not_sent_again_nor_what_has_no_key(tmp_path: Path) -> None:
+    assert keyed(tmp_path, lambda row, _: said(202))[0].tries == [1]
+    sent = send(_folder(tmp_path), lambda row, _: Lost("cut"), rows=1)
+    assert (sent.tries, sent.counts) == ([1], {UNKNOWN: 1})
+
+
+def test_a_row_that_may_be_done_stays_so_while_it_waits_and_when_the_run_stops(tmp_path: Path) -> None:
+    sent, _ = keyed(tmp_path, lambda row, tries: Lost("cut") if tries == 1 else said(503, retry_after="1000"))
+    assert (sent.counts, [one.status for one in sent.outcomes]) == ({UNKNOWN: 1}, [UNKNOWN])
+    assert sent.stopped.startswith("The API asks to wait until")
+
+
+def test_no_row_goes_again_with_a_key_that_the_api_may_have_forgotten(tmp_path: Path) -> None:
+    """So long before its end that the request arrives in time."""
+    short = replace(MAKE, idempotency=Idempotency("Idempotency-Key", FAST.deadline + 100.0))
+    answers: dict[int, Reply] = {1: Lost("cut"), 2: said(503, retry_after="101")}
+    sent, _ = keyed(tmp_path, lambda row, tries: answers[tries], rows=1, operation=short)
+    assert (sent.counts, sent.tries, sent.stopped) == ({UNKNOWN: 1}, [2], "")
+    assert [one.status for one in sent.outcomes] == [UNKNOWN]
+
+
+def test_where_nothing_was_done_a_dead_key_is_followed_by_a_new_one(tmp_path: Path) -> None:
+    short = replace(MAKE, idempotency=Idempotency("Idempotency-Key", FAST.deadline + 100.0))
+    sent, api = keyed(
+        tmp_path, lambda row, tries: made(row) if tries > 1 else said(503, retry_after="101"), operation=short
+    )
+    assert sent.counts == {CREATED: 1}
+    assert len(set(api.keys[1])) == 2
+
+
+@pytest.mark.parametrize(("left", "tries"), [(10.0, 1), (0.0, 0), (-10.0, 0)])
+def test_an_unknown_row_goes_with_the_key_that_it_had_or_not_at_all(tmp_path: Path, left: float, tries: int) -> None:
+    once = Once("the-key", NOON + timedelta(seconds=left))
+    with Journal(tmp_path / "journal.sqlite") as journal:
+        name = begin(journal, 1)
+        journal.write(name, [(SHEET, 1, once)], [])
+        journal.write(name, [], [Outcome(SHEET, 1, UNKNOWN)])
+        api = Replaying(lambda row, _: made(row))
+        wire = Wire(journal.path, lambda row, _: made(row), lambda _: 0.0, {}, api)
+        again = replace(outgoing(1), operation=HOUR, once=once, unsure=True)
+
+        async def work() -> None:
+            await Sender(name, journal, FAST, clock=clock()).send(iter([[again]]), wire, Keys(), lambda _: None)
+
+        run(work())
+        assert journal.counts(name) == ({CREATED: 1} if tries else {UNKNOWN: 1})
+    assert api.keys.get(1, []) == ["the-key"] * tries
+
+
+def test_an_unknown_row_that_a_stop_holds_back_stays_unknown(tmp_path: Path) -> None:
+    once = Once("the-key", NOON + timedelta(seconds=10.0))
+    with Stopping(tmp_path / "journal.sqlite") as journal:
+        name = begin(journal, 1)
+        journal.write(name, [], [Outcome(SHEET, 1, UNKNOWN)])
+        with closing(sqlite3.connect(journal.path)) as db, db:
+            db.execute("UPDATE rows SET once = 'the-key'")
+        again = replace(outgoing(1), operation=HOUR, once=once, unsure=True)
+
+        async def work() -> None:
+            Stopping.sender = Sender(name, journal, FAST, clock=clock())
+            wire = Wire(journal.path, lambda row, _: None, lambda _: 0.0, {})
+            await Stopping.sender.send(iter([[again]]), wire, Keys(), lambda _: None)
+
+        run(work())
+        (outcome,) = journal.outcomes(name, SHEET, 1, 1).values()
+    assert (outcome.status, outcome.error) == (
+        UNKNOWN,
+        "Sent before, and no usable answer came. It may exist.",
+    )
+
+
 # Waiting
 
 
@@ -307,8 +432,8 @@ def test_an_api_that_is_down_from_the_start(tmp_path: Path) -> None:
     """At once it is said; after 10 minutes the run stops, and rows that only waited are not sent."""
     sent = send(tmp_path, lambda row, _: REFUSED)
     assert sent.counts == {FAILED: 4, NOT_SENT: 96}
-    # Three were in flight when the 20th failed.
-    assert len(sent.went) == 20 + 3 + 19
+    # Two more had gone out together with the 20th.
+    assert len(sent.went) == 20 + 2 + 19
     assert sent.told == ["The API is down: Connection refused. One row is tried every 30 s until 2025-03-01 12:10:10."]
     assert sent.stopped == "The API was down for 10 minutes: Connection refused. Go on once it is up again."
     # Before that, its share of retries was spent for 10 s.
@@ -406,7 +531,8 @@ def test_sign_in_that_fails_before_any_row_is_raised(tmp_path: Path) -> None:
 
 
 def test_sign_in_that_fails_later_stops_the_run(tmp_path: Path) -> None:
-    sent = send(tmp_path, lambda row, _: made(row), keys=Keys(refuse=51))
+    limits = replace(FAST, rate=Rate(50, 1.0))
+    sent = send(tmp_path, lambda row, _: made(row), limits=limits, keys=Keys(refuse=51))
     assert (sent.counts, sent.stopped) == ({CREATED: 50, NOT_SENT: 50}, "Wrong password.")
 
 
@@ -463,7 +589,7 @@ class FullDisk(Journal):
 
     writes = 0
 
-    def write(self, run: str, intents: Sequence[tuple[str, int]], outcomes: Sequence[Outcome]) -> None:
+    def write(self, run: str, intents: Sequence[Intent], outcomes: Sequence[Outcome]) -> None:
         self.writes += 1
         if self.writes > 10:
             raise DiskError("The disk is full.")
@@ -473,7 +599,7 @@ class FullDisk(Journal):
 class NoOutcome(Journal):
     """Its disk takes intents, and no outcome."""
 
-    def write(self, run: str, intents: Sequence[tuple[str, int]], outcomes: Sequence[Outcome]) -> None:
+    def write(self, run: str, intents: Sequence[Intent], outcomes: Sequence[Outcome]) -> None:
         if outcomes:
             raise DiskError("The disk is full.")
         super().write(run, intents, outcomes)
@@ -535,10 +661,17 @@ def test_a_fault_of_ours_lets_the_rows_in_flight_end_and_is_raised(tmp_path: Pat
         yield [outgoing(row) for row in range(1, 11)]
         raise RuntimeError("a bug")
 
+    went: list[int] = []
+
+    def answer(row: int, tries: int) -> Reply:
+        went.append(row)
+        return made(row)
+
     with pytest.raises(RuntimeError, match="a bug"):
-        send(tmp_path, lambda row, _: made(row), batches=batches(), latency=5.0)
+        send(tmp_path, answer, batches=batches(), latency=5.0)
+    assert len(went) >= 8
     with Journal(tmp_path / "journal.sqlite") as journal:
-        assert journal.counts(journal.run().id) == {CREATED: 10, NOT_SENT: 90}
+        assert journal.counts(journal.run().id) == {CREATED: len(went), NOT_SENT: 100 - len(went)}
 
 
 # Stopping
@@ -592,7 +725,7 @@ class Stopping(Journal):
 
     sender: Sender
 
-    def write(self, run: str, intents: Sequence[tuple[str, int]], outcomes: Sequence[Outcome]) -> None:
+    def write(self, run: str, intents: Sequence[Intent], outcomes: Sequence[Outcome]) -> None:
         super().write(run, intents, outcomes)
         if intents:
             Stopping.sender.stop(INTERRUPTED)
@@ -630,6 +763,11 @@ def test_no_secret_gets_into_outcome_or_log(tmp_path: Path, caplog: pytest.LogCa
     shown = f"{sent} {caplog.text} {(tmp_path / 'journal.sqlite').read_bytes()!r}"
     assert not [secret for secret in (own, rows, "pin-", "tok-") if secret in shown]
     assert "Things row 1: POST /things/1: refused (422, xxx" in caplog.text
+
+
+def test_the_apis_words_stand_on_one_line(tmp_path: Path) -> None:
+    sent = send(tmp_path, lambda row, _: said(422, "Name:\n\t taken\u0007\u2028 already"), rows=1)
+    assert sent.stored[1].error == "Name: taken already"
 
 
 def test_an_id_is_not_spoilt_by_a_short_secret_that_it_happens_to_hold(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """What differs between systems: modes, whole files, network shares, and locks that die with their holder."""
 
 import os
+import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -31,6 +33,13 @@ from bulkload.system import lock
 with lock(pathlib.Path(sys.argv[1]), "the first"):
     print("held", flush=True)
     sys.stdin.read()
+"""
+
+
+WRITER = """
+import sys, pathlib
+from bulkload.system import write_whole
+write_whole(pathlib.Path(sys.argv[1]), lambda path: path.write_text("new") and None)
 """
 
 
@@ -203,3 +212,26 @@ while done < 200:
     told = [process.communicate()[1] for process in running]
     assert told == [b""] * 4
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
+def test_a_file_is_on_the_disk_before_it_takes_its_name_and_then_its_folder_is(tmp_path: Path) -> None:
+    """As the system saw it: a private file beside the old one, made durable, put in its place, the folder durable."""
+    path, log = tmp_path / "folder" / "r.xlsx", tmp_path / "log"
+    path.parent.mkdir()
+    path.write_text("old")
+    calls = "trace=openat,fsync,rename,renameat,renameat2"
+    subprocess.run(["strace", "-f", "-y", "-e", calls, "-o", log, sys.executable, "-c", WRITER, path], check=True)
+    assert path.read_text() == "new"
+    folder, name = re.escape(str(path.parent)), r"\.[0-9a-f]{16}\.tmp"
+    seen = [line for line in log.read_text().splitlines() if str(path.parent) in line]
+    expected = [
+        rf'openat\(.*"{folder}/{name}", .*O_CREAT\|O_EXCL.*, 0600\)',
+        rf'openat\(.*"{folder}/{name}"',
+        rf'openat\(.*"{folder}/{name}"',
+        rf"fsync\(\d+<{folder}/{name}>\) = 0",
+        rf'rename\w*\(.*"{folder}/{name}", .*"{re.escape(str(path))}".*\) = 0',
+        rf'openat\(.*"{folder}"',
+        rf"fsync\(\d+<{folder}>\) += 0",
+    ]
+    assert [bool(re.search(wanted, line)) for wanted, line in zip(expected, seen, strict=True)] == [True] * 7

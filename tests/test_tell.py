@@ -7,12 +7,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from rich.console import Console
 
-from bulkload import talk, tell
+from bulkload import facts, talk, tell
+from bulkload.causes import Causes
+from bulkload.intake import Intake
 from bulkload.job import Preview, Report
-from bulkload.models import MASK, Finding, Run, Severity, Status
+from bulkload.models import MASK, Finding, Frame, Run, Severity, Sheet, Status
+from bulkload.recognise import Assigned, Recognised
 from bulkload.talk import Voice, closing_words, exit_status
 from bulkload.threads import INTERRUPTED
 from tests.support import APIS
@@ -29,6 +33,21 @@ def report(counts: Mapping[Status, int], result: str = "d.result.xlsx", **more: 
     return Report(
         counts={"Destinations": dict(counts)}, rows=sum(counts.values()), run=RUN, results=(Path(result),), **more
     )
+
+
+def causes(*findings: Finding) -> Causes:
+    found = Causes()
+    found.add(findings)
+    return found
+
+
+def intake(hidden_rows: int = 0) -> Intake:
+    """What was read of a sheet of two rows."""
+    resource = APIS["cinnox"].resources["destination"]
+    sheet = Sheet("Destinations", ("Display name",), 1, lambda: iter(()))
+    read = Intake(Path("d.xlsx"), Recognised((Assigned(sheet, resource, {}),)))
+    read.add("Destinations", Frame(pd.DataFrame({1: ["a", "b"]}, index=[2, 3]), hidden_rows=hidden_rows), ())
+    return read
 
 
 def words(
@@ -92,12 +111,12 @@ def test_the_closing_words(told: Report, status: int, expected: list[str], capsy
 
 
 def test_what_is_read_and_noted_is_said_too(capsys: pytest.CaptureFixture[str]) -> None:
-    told = report(
-        {Status.CREATED: 1}, remarks=["Sheet «About» is left alone."], facts=["2 hidden rows"], notes=["Off."]
-    )
+    told = report({Status.CREATED: 1}, remarks=["An older template."], read=intake(), notes=["Off."])
+    ending = ["Sheet         created  rows", "Destinations        1     1", "Off.", RESULT, "Log: a.log"]
     _, lines = words(capsys, told, log_path=Path("a.log"))
-    assert lines == ["Sheet «About» is left alone.", "2 hidden rows", "Sheet         created  rows",
-                     "Destinations        1     1", "Off.", RESULT, "Log: a.log"]  # fmt: skip
+    assert lines == ["Read d.xlsx", "  Destinations: 2 rows for cinnox/destination, below the header in row 1",
+                     "An older template.", *ending]  # fmt: skip
+    assert words(capsys, told, log_path=Path("a.log"), read=False)[1] == ending
 
 
 def test_several_sheets_are_added_up(capsys: pytest.CaptureFixture[str]) -> None:
@@ -149,34 +168,64 @@ def finding(row: int, cause: str, severity: Severity = Severity.ERROR) -> Findin
     return Finding("Destinations", row, 4, "Types", "FAX", "enum", f"{cause} is wrong", severity, cause)
 
 
-def shown(findings: list[Finding]) -> list[str]:
-    console = Console(width=80, highlight=False, markup=False)
-    with console.capture() as capture:
-        tell.problems(console, findings, "all of them stand in d.result.xlsx.")
+def shown(findings: list[Finding], **console: Any) -> list[str]:
+    out = Console(width=console.pop("width", 80), highlight=False, markup=False, **console)
+    with out.capture() as capture:
+        tell.problems(out, causes(*findings), "all of them stand in d.result.xlsx.")
     return capture.get().splitlines()
 
 
 def test_problems_stand_by_cause_errors_first_and_the_most_frequent_first() -> None:
     findings = [finding(7, "w", Severity.WARNING), finding(8, "a"), finding(9, "b"), finding(10, "b")]
     assert shown(findings) == [
-        "error Destinations!D9 (Types): b is wrong (2 rows, this is the first)",
-        "error Destinations!D8 (Types): a is wrong",
-        "warning Destinations!D7 (Types): w is wrong",
+        "error    Types: b",
+        "         2 rows, first Destinations!D9, D10",
+        "error    Destinations!D8 (Types): a is wrong",
+        "warning  Destinations!D7 (Types): w is wrong",
     ]
 
 
+def test_a_cause_that_goes_on_after_the_value_has_a_subject() -> None:
+    long = [replace(finding(row, "is too long."), message=f'"{row}" is too long.') for row in (7, 8, 9, 10, 11)]
+    places = '         5 rows, first Destinations!D7 ("FAX"), D8, D9'
+    assert shown(long) == ["error    Types: The value is too long.", places]
+    first = replace(long[0], value=f"a\n{'b' * 50}")
+    assert shown([first, *long[1:]])[1] == places.replace("FAX", f"a {'b' * 38}…")
+
+
+def test_a_whole_row_is_called_so() -> None:
+    rows = [replace(finding(row, "x"), column=None, title="") for row in (7, 8)]
+    assert shown(rows) == ["error    x", "         2 rows, first Destinations row 7, row 8"]
+    assert shown(rows[:1]) == ["error    Destinations row 7: x is wrong"]
+
+
+def test_notes_are_no_problems() -> None:
+    assert shown([finding(7, "read as text", Severity.NOTE)]) == []
+
+
+def test_on_a_narrow_terminal_a_problem_is_broken_between_words_under_its_text() -> None:
+    told = finding(7, "A thing that takes more than forty characters to say")
+    assert [line.rstrip() for line in shown([told], width=40, force_terminal=True, color_system=None)] == [
+        "error    Destinations!D7 (Types): A",
+        "         thing that takes more than",
+        "         forty characters to say is",
+        "         wrong",
+    ]
+    assert shown([told], width=40) == [f"error    {told}"]
+
+
 @pytest.mark.parametrize(("kinds", "last"), [
-    (20, "error Destinations!D19 (Types): 19 is wrong"),
+    (20, "error    Destinations!D20 (Types): 20 is wrong"),
     (21, "and 1 more kind of problem; all of them stand in d.result.xlsx."),
-    (5000, "and 4,980 more kinds of problem; all of them stand in d.result.xlsx."),
+    (5000, "and 980 more kinds of problem, and 4,000 cells with yet others; all of them stand in d.result.xlsx."),
 ])  # fmt: skip
 def test_a_long_list_of_problems_ends_after_twenty(kinds: int, last: str) -> None:
-    lines = shown([finding(row, str(row)) for row in range(kinds)])
+    lines = shown([finding(row, str(row)) for row in range(1, kinds + 1)])
     assert (len(lines), lines[-1]) == (min(kinds, 21), last)
 
 
 def test_words_in_brackets_are_words_and_no_markup() -> None:
-    assert shown([finding(7, "[red]x[/red]")]) == ["error Destinations!D7 (Types): [red]x[/red] is wrong"]
+    assert shown([finding(7, "[red]x[/red]")]) == ["error    Destinations!D7 (Types): [red]x[/red] is wrong"]
 
 
 # For programs
@@ -184,7 +233,8 @@ def test_words_in_brackets_are_words_and_no_markup() -> None:
 
 def test_the_facts_hold_all_that_the_words_do(capsys: pytest.CaptureFixture[str]) -> None:
     told = report({Status.CREATED: 1, Status.UNKNOWN: 2, Status.FAILED: 0}, stopped=["Down."], notes=["Off."],
-                  remarks=["Left alone."], findings=[finding(7, "b"), finding(8, "b")])  # fmt: skip
+                  remarks=["Old."], read=intake(3),
+                  causes=causes(finding(7, "b"), finding(8, "b"), finding(9, "n", Severity.NOTE)))  # fmt: skip
     closing_words(told, 3, Voice(as_json=True), log_path=Path("a.log"), options=["--sandbox"])
     printed = capsys.readouterr().out
     assert printed.count("\n") == 1
@@ -195,8 +245,22 @@ def test_the_facts_hold_all_that_the_words_do(capsys: pytest.CaptureFixture[str]
         "total": {"created": 1, "unknown": 2},
         "counts": {"Destinations": {"created": 1, "unknown": 2, "failed": 0}},
         "problem_kinds": 1,
-        "problems": [{"severity": "error", "problem": "b", "rows": 2, "first": "Destinations!D7 (Types)"}],
-        "read": ["Left alone."],
+        "errors": 2,
+        "warnings": 0,
+        "problems": [
+            {
+                "severity": "error",
+                "problem": "b",
+                "message": "b is wrong",
+                "rows": 2,
+                "first": "Destinations!D7 (Types)",
+                "sheet": "Destinations",
+                "column": "Types",
+                "cell": "D7",
+            }
+        ],
+        "read": intake(3).facts(),
+        "remarks": ["Old."],
         "notes": ["Off."],
         "stopped": ["Down."],
         "results": ["d.result.xlsx"],
@@ -208,12 +272,12 @@ def test_the_facts_hold_all_that_the_words_do(capsys: pytest.CaptureFixture[str]
 def test_the_facts_of_nothing_have_the_same_keys(capsys: pytest.CaptureFixture[str]) -> None:
     closing_words(Report(), 0, Voice(as_json=True))
     facts = json.loads(capsys.readouterr().out)
-    assert {key for key, value in facts.items() if value is None} == {"run", "log", "next"}
-    assert len(facts) == 13
+    assert {key for key, value in facts.items() if value is None} == {"run", "log", "next", "read"}
+    assert len(facts) == 16
 
 
 def test_a_thousand_kinds_of_problem_are_counted_and_the_first_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    told = report({Status.INVALID: 1000}, findings=[finding(row, str(row)) for row in range(1000)])
+    told = report({Status.INVALID: 1000}, causes=causes(*(finding(row, str(row)) for row in range(1, 1001))))
     closing_words(told, 1, Voice(as_json=True))
     facts = json.loads(capsys.readouterr().out)
     assert (facts["problem_kinds"], len(facts["problems"])) == (1000, 20)
@@ -228,9 +292,13 @@ def test_who_wants_quiet_has_it(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_what_is_about_to_happen_is_said_whole(capsys: pytest.CaptureFixture[str]) -> None:
-    preview = Preview(("CINNOX at https://x (connection live)",), 1234, 1, 2, 3, 4, 5, 6, 5400.0, ("Remark.",))
+    where = ("CINNOX at https://x (connection live)",)
+    preview = Preview(where, intake(6), 1234, 1, 2, 3, 4, 5, 5400.0, ("Remark.",))
     assert talk._agreed(preview, asked=False, quiet=False)
     assert capsys.readouterr().err.splitlines() == [
+        "Read d.xlsx",
+        "  Destinations: 2 rows for cinnox/destination, below the header in row 1",
+        "    6 rows hidden in the sheet are read like all others",
         "Remark.",
         "To CINNOX at https://x (connection live)",
         "Rows: 1,234 to create, 1 to update, 2 done already, 4 with errors, which are not sent, "
@@ -276,5 +344,5 @@ def test_runs_stand_on_two_lines_each_that_no_terminal_breaks(width: int) -> Non
 def test_a_body_is_shown_without_its_secrets() -> None:
     three = APIS["myreports"].resources["pbx-3cx"]
     body = {"name": "n", "licenseKey": "secret-1", "password": "secret-2", "_type": "x"}
-    assert tell.masked(body, three) == {"name": "n", "licenseKey": MASK, "password": MASK, "_type": "x"}
-    assert tell.masked(None, three) is None
+    assert facts.masked(body, three) == {"name": "n", "licenseKey": MASK, "password": MASK, "_type": "x"}
+    assert facts.masked(None, three) is None

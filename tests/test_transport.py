@@ -5,19 +5,21 @@ import os
 import ssl
 import subprocess
 import sys
+import threading
 import tracemalloc
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import aiohttp
 import pytest
 import trustme
 
 from bulkload.errors import SettingsError
 from bulkload.models import Answer, HeadOnly, Lost, NotSent, Reply
 from bulkload.transport import USER_AGENT, Transport, Wire
-from tests.wire import BODY, ENDINGS, PATIENCE, FaultServer, dead_port, full_backlog, gzip_bomb
+from tests.wire import BODY, ENDINGS, PATIENCE, Exchange, FaultServer, dead_port, full_backlog, gzip_bomb
 
 DEADLINE = 0.5
 SECRET = "correct-horse-battery"
@@ -83,6 +85,7 @@ def spoilt_header(value: str) -> Effect:
 
 HTTPS = "https://127.0.0.1:{port}"
 PROXY = "http://user:" + SECRET + "@127.0.0.1:{proxy}"
+TLS_PROXY = PROXY.replace("http:", "https:")
 LARGE = b"x" * 32 * 1024 * 1024
 
 EFFECTS = {
@@ -103,11 +106,13 @@ EFFECTS = {
     "pool exhausted": Effect(
         {NotSent: 1}, "no free connection within 0.3 s", "silence after the work", talk=post_beside_another
     ),
-    "bad scheme": Effect({NotSent: 0}, "does not begin with http:// or https://", url="ftp://127.0.0.1:{port}"),
-    "bad URL: no host": Effect({NotSent: 0}, "has no host", url="http://"),
-    "bad URL: port": Effect({NotSent: 0}, "not valid", url="http://127.0.0.1:{port}x"),
-    "bad URL: no such port": Effect({NotSent: 0}, "a port that can't be", url="http://127.0.0.1:99999"),
-    "bad URL: IPv6": Effect({NotSent: 0}, "not valid", url="http://[127.0.0.1]:{port}"),
+    "bad scheme": Effect({NotSent: 0}, "no valid URL", url="ftp://127.0.0.1:{port}"),
+    "bad URL: no host": Effect({NotSent: 0}, "no valid URL", url="http://"),
+    "bad URL: port": Effect({NotSent: 0}, "no valid URL", url="http://127.0.0.1:{port}x"),
+    "bad URL: no such port": Effect({NotSent: 0}, "no valid URL", url="http://127.0.0.1:99999"),
+    "bad URL: IPv6": Effect({NotSent: 0}, "no valid URL", url="http://[127.0.0.1]:{port}"),
+    "bad URL: backslash": Effect({NotSent: 0}, "no valid URL", url="http://127.0.0.1:{port}\\none.invalid"),
+    "bad URL: path": Effect({NotSent: 0}, "holds '.' or '..'", url="http://127.0.0.1:{port}/a/../b"),
     "bad URL: query": Effect({NotSent: 0}, "a query", url="http://127.0.0.1:{port}?a=b"),
     "bad URL: sign-in": Effect({NotSent: 0}, "user name", url="http://me:" + SECRET + "@127.0.0.1:{port}"),
     "CR in a header": spoilt_header("\r"),
@@ -136,6 +141,10 @@ EFFECTS = {
         {NotSent: 0}, "is not trusted", url=HTTPS, tls=True, trusted=False, proxy=PROXY
     ),
     "an answer through a tunnel": Effect({Answer: 1}, url=HTTPS, tls=True, proxy=PROXY),
+    "an answer through a tunnel in TLS": Effect({Answer: 1}, url=HTTPS, tls=True, proxy=TLS_PROXY),
+    "a proxy's untrusted certificate": Effect(
+        {NotSent: 0}, "is not trusted", url=HTTPS, tls=True, trusted=False, proxy=TLS_PROXY
+    ),
     "reset after the work, through a tunnel": Effect(
         {Lost: 1}, "", "reset after the work", url=HTTPS, tls=True, proxy=PROXY
     ),
@@ -165,6 +174,8 @@ EFFECTS = {
     "201, gzip bomb": Effect({HeadOnly: 1}, "longer than 1048576 bytes once unpacked", "201, gzip bomb"),
     "201, unknown encoding": Effect({HeadOnly: 1}, "not asked for", "201, unknown encoding"),
     "201, endless body": Effect({HeadOnly: 1}, "longer than 1048576 bytes", "201, endless body"),
+    # Where the answer ends is anybody's guess.
+    "201, more than announced": Effect({Lost: 1}, "not an HTTP answer", "201, more than announced"),
     "1xx before the answer": Effect({Answer: 1}, behaviour="1xx, then 201"),
     "204": Effect({Answer: 1}, behaviour="204", status=204),
     "302 to the same origin": Effect({Answer: 0}, behaviour="302", status=302),
@@ -201,7 +212,8 @@ def test_what_is_not_proven_undone_is_never_called_not_sent(
     effect = EFFECTS[name]
     with ExitStack() as stack:
         server = stack.enter_context(FaultServer(effect.behaviour, tls=server_tls if effect.tls else None))
-        proxy = stack.enter_context(FaultServer(effect.proxy_behaviour))
+        secure_proxy = effect.proxy is not None and effect.proxy.startswith("https:")
+        proxy = stack.enter_context(FaultServer(effect.proxy_behaviour, tls=server_tls if secure_proxy else None))
         ports = {
             "port": server.port,
             "proxy": proxy.port,
@@ -259,6 +271,99 @@ def test_a_stray_answer_is_not_taken_for_the_next_request_s() -> None:
         replies = asyncio.run(three(Wire(f"http://127.0.0.1:{server.port}", in_flight=1)))
     paths = [f"/things/{number}".encode() for number in range(3)]
     assert replies == [Answer(201, {"content-length": "9"}, path) for path in paths]
+
+
+@pytest.mark.parametrize("busy", [False, True])
+def test_a_stray_answer_that_comes_late_is_not_taken_for_the_next_request_s(busy: bool) -> None:
+    """Nor where nothing has looked at the connection since."""
+    answered, strayed = threading.Event(), threading.Event()
+
+    async def stray_late(exchange: Exchange) -> None:
+        while True:
+            seen = await exchange.request()
+            exchange.work(seen)
+            await exchange.answer(201, seen.target.encode())
+            await asyncio.to_thread(answered.wait, PATIENCE)
+            await exchange.answer(201, b"stray")
+            strayed.set()
+
+    async def two(wire: Wire) -> list[Reply]:
+        async with Transport(wire) as transport:
+            first = await transport.send("POST", "/things/0")
+            answered.set()
+            strayed.wait(PATIENCE) if busy else await asyncio.to_thread(strayed.wait, PATIENCE)
+            return [first, await transport.send("POST", "/things/1")]
+
+    with FaultServer(stray_late) as server:
+        replies = asyncio.run(two(Wire(f"http://127.0.0.1:{server.port}", in_flight=1)))
+    paths = [f"/things/{number}".encode() for number in range(2)]
+    assert replies == [Answer(201, {"content-length": "9"}, path) for path in paths]
+    assert server.ledger.connections == 2
+
+
+def test_a_connection_closed_while_nothing_looked_carries_no_request() -> None:
+    closed = threading.Event()
+
+    async def one_answer(exchange: Exchange) -> None:
+        exchange.work(await exchange.request())
+        await exchange.answer()
+        exchange.writer.close()
+        await exchange.writer.wait_closed()
+        closed.set()
+
+    async def two(wire: Wire) -> list[Reply]:
+        async with Transport(wire) as transport:
+            first = await transport.send("POST", "/things/0")
+            closed.wait(PATIENCE)
+            return [first, await transport.send("POST", "/things/1")]
+
+    with FaultServer(one_answer) as server:
+        replies = asyncio.run(two(Wire(f"http://127.0.0.1:{server.port}", in_flight=1)))
+    assert [type(reply) for reply in replies] == [Answer, Answer]
+
+
+@pytest.mark.parametrize("ending", ["reset after the work", "close after the work", "reset before the work"])
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "POST"])
+def test_no_method_is_sent_twice_when_a_kept_connection_breaks(method: str, ending: str) -> None:
+    """Clients send those again that should do no harm; whether they do is the API's document to say."""
+
+    async def two(wire: Wire) -> list[Reply]:
+        async with Transport(wire) as transport:
+            body = b"{}" if method in ("PUT", "POST") else None
+            return [await transport.send(method, f"/things/{number}", body=body) for number in range(2)]
+
+    with FaultServer(f"one answer, then {ending}") as server:
+        replies = asyncio.run(two(Wire(f"http://127.0.0.1:{server.port}", deadline=DEADLINE, in_flight=1)))
+    assert [type(reply) for reply in replies] == [Answer, Lost]
+    assert server.ledger.connections == 1
+    assert server.ledger.done == dict.fromkeys(("/things/0", "/things/1")[: 1 + ("after" in ending)], 1)
+
+
+async def bare(method: str, url: str, proxy: str | None = None) -> str:
+    """The name of what aiohttp raises at the second of two requests; "" for an answer."""
+    async with aiohttp.ClientSession() as session:
+        try:
+            for number in range(2):
+                await (await session.request(method, f"{url}/things/{number}", data=b"{}", proxy=proxy)).read()
+        except aiohttp.ClientError as error:
+            return type(error).__name__
+    return ""
+
+
+def test_aiohttp_left_alone_sends_a_put_twice() -> None:
+    """What the tests above would find."""
+    with FaultServer("one answer, then close after the work") as server:
+        assert asyncio.run(bare("PUT", f"http://127.0.0.1:{server.port}")) == ""
+    assert server.ledger.done["/things/1"] == 2
+
+
+def test_the_same_exception_comes_before_a_request_is_sent_and_after_it_was_done() -> None:
+    """Whoever went by its name would send the one again that was done, or give up the one that was not."""
+    with FaultServer("one answer, then reset after the work") as server, FaultServer("reset before the work") as proxy:
+        done = asyncio.run(bare("POST", f"http://127.0.0.1:{server.port}"))
+        unsent = asyncio.run(bare("POST", f"https://127.0.0.1:{server.port}", f"http://127.0.0.1:{proxy.port}"))
+    assert done == unsent
+    assert server.ledger.done == {"/things/0": 1, "/things/1": 1}
 
 
 def test_a_gzip_bomb_of_1_gib_costs_at_most_16_mib() -> None:

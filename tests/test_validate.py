@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from pandera.errors import SchemaErrors
 
 from bulkload import schema, write
+from bulkload.header import match_header
 from bulkload.models import CLEAR, MASK, RESULT_COLUMNS, Claim, Finding, Frame, Row, Severity, Sheet, Spoilt
 from bulkload.openapi import BUILT_IN, open_api
-from bulkload.recognise import match_header
 from bulkload.resource import Column, Resource
 from bulkload.validate import Checked, Seen, Validator, claims
 from bulkload.values import typed

@@ -430,6 +430,12 @@ async def _two_answers(exchange: Exchange) -> None:
         await exchange.send(head(201, f"Content-Length: {len(seen.target)}") + seen.target.encode() + stray)
 
 
+@behaviour("201, more than announced")
+async def _more(exchange: Exchange) -> None:
+    exchange.work(await exchange.request())
+    await exchange.send(head(201, "Content-Length: 5") + BODY)
+
+
 @behaviour("tunnel")
 async def _tunnel(exchange: Exchange) -> None:
     """A proxy that opens the tunnel that CONNECT asks for."""

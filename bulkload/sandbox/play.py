@@ -71,6 +71,7 @@ class Play:
         self._shape = Shape(Document(api.document, api.name))
         self._token_life = token_life
         self._numbers = count(1)
+        self._done_once: dict[tuple[str, str], tuple[bytes, Said]] = {}
 
     def answer(self, call: Call, *, refuse_equal: bool = False) -> Said:
         """What the API answers. `refuse_equal` refuses to create a record that is there already."""
@@ -79,7 +80,7 @@ class Play:
         except Refused as refused:
             return Said(refused.statuses[0], reason=str(refused))
         try:
-            return self._done(self.gate.admit(call), refuse_equal=refuse_equal)
+            return self._once(self.gate.admit(call), refuse_equal=refuse_equal)
         except Refused as refused:
             return self._refusal(operation, refused)
 
@@ -96,6 +97,20 @@ class Play:
         return bool(self._playing("create", operation) or self._playing("update", operation))
 
     # What is done
+
+    def _once(self, asked: Asked, *, refuse_equal: bool) -> Said:
+        """What is asked for, done; what was done under the same idempotency key is only said again."""
+        operation = asked.operation
+        header = operation.idempotency.header.lower() if operation.idempotency else ""
+        key = (operation.id, asked.call.headers.get(header, ""))
+        if not key[1]:
+            return self._done(asked, refuse_equal=refuse_equal)
+        if key not in self._done_once:
+            self._done_once[key] = (asked.call.body, self._done(asked, refuse_equal=refuse_equal))
+        body, said = self._done_once[key]
+        if body != asked.call.body:
+            raise Refused("this key was used for another request", 422, 400)
+        return said
 
     def _done(self, asked: Asked, *, refuse_equal: bool) -> Said:
         operation = asked.operation

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bulkload.connection import Connection
 from bulkload.job import Job, Preview, Silent
-from bulkload.journal import Journal
+from bulkload.journal import Intent, Journal
 from bulkload.models import Outcome, Status
 from bulkload.openapi import open_api
 from bulkload.pipeline import Import
@@ -35,7 +35,7 @@ class Kept(Journal):
     commits = 0
     seconds = 0.0
 
-    def write(self, run: str, intents: Sequence[tuple[str, int]], outcomes: Sequence[Outcome]) -> None:
+    def write(self, run: str, intents: Sequence[Intent], outcomes: Sequence[Outcome]) -> None:
         """Commit, and count."""
         began = time.perf_counter()
         super().write(run, intents, outcomes)
@@ -46,7 +46,7 @@ class Kept(Journal):
 class Forgetful(Kept):
     """A journal that knows its rows and writes nothing of what becomes of them."""
 
-    def write(self, run: str, intents: Sequence[tuple[str, int]], outcomes: Sequence[Outcome]) -> None:
+    def write(self, run: str, intents: Sequence[Intent], outcomes: Sequence[Outcome]) -> None:
         """Forget it."""
 
 
@@ -60,7 +60,7 @@ class Cost:
     in_commits: float
 
 
-def main(rounds: int) -> None:
+def main(rounds: int = 8) -> None:
     """Send the rows again and again, now with the one journal and now with the other, and print what each costs.
 
     What else the machine does only ever adds to a time: the shortest is the truest.

@@ -1,0 +1,203 @@
+"""Intents and outcomes on their way into the journal: together, in order; who waits is released by their own commit."""
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bulkload.errors import DiskError
+from bulkload.journal import Intent, Journal, NewRow
+from bulkload.models import Outcome, Request, Status
+from bulkload.recorder import LATEST, Recorder
+from tests.virtual import now, run
+
+SHEET = "Things"
+
+
+class Watched(Journal):
+    """A journal that keeps the size of each commit, waits for leave before the first, and fails when told to."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.commits: list[tuple[int, int]] = []
+        self.threads: set[threading.Thread] = set()
+        self.leave = threading.Event()
+        self.leave.set()
+        self.fail = 0
+
+    def write(self, run: str, intents: Sequence[Intent], outcomes: Sequence[Outcome]) -> None:
+        self.leave.wait()
+        self.threads.add(threading.current_thread())
+        if self.fail:
+            self.fail -= 1
+            raise DiskError("The disk is full.")
+        super().write(run, intents, outcomes)
+        self.commits.append((len(intents), len(outcomes)))
+
+
+def request(row: int) -> Request:
+    return Request(SHEET, row, "create", "POST", "/things", (), {}, None)
+
+
+def made(row: int) -> Outcome:
+    return Outcome(SHEET, row, Status.CREATED, id=f"ID{row}")
+
+
+def recorded(folder: Path, work: Any) -> tuple[Watched, dict[int, Status]]:
+    """What the journal holds once `work(recorder, journal)` is over, of rows 1 to 20."""
+    with Watched(folder / "journal.sqlite") as journal:
+        name = journal.begin(file="f", sha256="", connection="c", target="t").id
+        journal.add(name, "t", [NewRow(SHEET, row, "things", "create", Status.NOT_SENT) for row in range(1, 21)])
+
+        async def main() -> None:
+            recorder = Recorder(name, journal)
+            coroutine: Coroutine[Any, Any, None] = work(recorder, journal)
+            await coroutine
+
+        run(main())
+        return journal, {row: one.status for row, one in journal.outcomes(name, SHEET, 1, 20).items()}
+
+
+def test_all_who_come_together_are_committed_together_and_beside_the_loop(tmp_path: Path) -> None:
+    async def work(recorder: Recorder, _: Watched) -> None:
+        await asyncio.gather(*(recorder.intend(request(row)) for row in range(1, 17)))
+        recorder.flush()
+
+    journal, _ = recorded(tmp_path, work)
+    assert journal.commits == [(16, 0)]
+    assert threading.main_thread() not in journal.threads
+
+
+def test_while_one_commit_is_under_way_the_next_gathers(tmp_path: Path) -> None:
+    """Outcomes go with the intents; one thread, one commit at a time."""
+
+    async def work(recorder: Recorder, journal: Watched) -> None:
+        journal.leave.clear()
+        first = asyncio.ensure_future(recorder.intend(request(1)))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        others = [asyncio.ensure_future(recorder.intend(request(row))) for row in range(2, 9)]
+        await asyncio.sleep(0)
+        journal.leave.set()
+        await first
+        recorder.record_soon(made(1), lambda _: None)
+        await asyncio.gather(*others)
+        await recorder.intend(request(9))
+        recorder.flush()
+
+    journal, status = recorded(tmp_path, work)
+    assert [intents for intents, _ in journal.commits] == [1, 7, 1]
+    assert sum(outcomes for _, outcomes in journal.commits) == 1
+    assert len(journal.threads) == 1
+    assert status[1] is Status.CREATED
+
+
+def test_an_outcome_waits_for_no_intent_longer_than_it_may(tmp_path: Path) -> None:
+    told: list[float] = []
+
+    async def work(recorder: Recorder, _: Watched) -> None:
+        await recorder.intend(request(1))
+        recorder.record_soon(made(1), lambda _: told.append(now()))
+        await asyncio.sleep(1.0)
+        recorder.flush()
+
+    recorded(tmp_path, work)
+    assert told == [pytest.approx(LATEST)]
+
+
+def test_an_outcome_that_comes_during_a_commit_is_not_forgotten_after_it(tmp_path: Path) -> None:
+    told: list[Outcome] = []
+
+    async def work(recorder: Recorder, journal: Watched) -> None:
+        await recorder.intend(request(1))
+        journal.leave.clear()
+        second = asyncio.ensure_future(recorder.intend(request(2)))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        recorder.record_soon(made(1), told.append)
+        journal.leave.set()
+        await second
+        await asyncio.sleep(1.0)
+        assert [one.row for one in told] == [1]
+        recorder.flush()
+
+    recorded(tmp_path, work)
+
+
+def test_nothing_is_told_before_it_is_committed(tmp_path: Path) -> None:
+    async def work(recorder: Recorder, journal: Watched) -> None:
+        await recorder.intend(request(1))
+        recorder.record_soon(made(1), lambda one: seen.append(len(journal.commits)))
+        await recorder.record(made(1))
+        recorder.flush()
+
+    seen: list[int] = []
+    recorded(tmp_path, work)
+    assert seen == [2]
+
+
+def test_trouble_reaches_all_who_wait_and_an_outcome_is_kept_for_the_next_commit(tmp_path: Path) -> None:
+    told: list[Outcome] = []
+    failed: list[BaseException | None] = []
+
+    async def work(recorder: Recorder, journal: Watched) -> None:
+        await recorder.intend(request(1))
+        journal.fail = 1
+        recorder.record_soon(made(1), told.append)
+        failed.extend(
+            await asyncio.gather(*(recorder.intend(request(row)) for row in range(2, 6)), return_exceptions=True)
+        )
+        assert told == []
+        recorder.flush()
+
+    _, status = recorded(tmp_path, work)
+    assert [type(one) for one in failed] == [DiskError] * 4
+    assert ([one.row for one in told], status[1], status[2]) == ([1], Status.CREATED, Status.NOT_SENT)
+
+
+def test_trouble_that_nobody_waits_for_is_raised_at_the_end(tmp_path: Path) -> None:
+    async def work(recorder: Recorder, journal: Watched) -> None:
+        await recorder.intend(request(1))
+        journal.fail = 2
+        recorder.record_soon(made(1), lambda _: None)
+        await asyncio.sleep(1.0)
+        with pytest.raises(DiskError, match="full"):
+            recorder.flush()
+
+    recorded(tmp_path, work)
+
+
+def test_whoever_is_cancelled_takes_nothing_away_from_the_others(tmp_path: Path) -> None:
+    async def work(recorder: Recorder, journal: Watched) -> None:
+        journal.leave.clear()
+        waiting = [asyncio.ensure_future(recorder.intend(request(row))) for row in range(1, 5)]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        waiting[0].cancel()
+        journal.leave.set()
+        ends = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [type(end) for end in ends] == [asyncio.CancelledError, *[type(None)] * 3]
+        recorder.flush()
+
+    _, status = recorded(tmp_path, work)
+    # The first may have gone out, as far as the journal knows.
+    assert [status[row] for row in range(1, 6)] == [Status.UNKNOWN] * 4 + [Status.NOT_SENT]
+
+
+def test_an_end_commits_outcomes_and_drops_intents_that_nobody_waits_for(tmp_path: Path) -> None:
+    told: list[Outcome] = []
+
+    async def work(recorder: Recorder, journal: Watched) -> None:
+        await recorder.intend(request(1))
+        recorder.record_soon(made(1), told.append)
+        late = asyncio.ensure_future(recorder.intend(request(2)))
+        await asyncio.sleep(0)
+        late.cancel()
+        recorder.flush()
+        await asyncio.gather(late, return_exceptions=True)
+
+    _, status = recorded(tmp_path, work)
+    assert ([one.row for one in told], status[1], status[2]) == ([1], Status.CREATED, Status.NOT_SENT)
