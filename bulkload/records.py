@@ -82,7 +82,7 @@ def header_of(layout: Layout) -> tuple[str, ...]:
     if len(header) > _COLUMN_LIMIT:
         raise UnusableFile(
             f"{layout.file.name} row {layout.header_row} has {len(header):,} columns, and a sheet holds no more than "
-            f"{_COLUMN_LIMIT:,}: this is no table with a header"
+            f"{_COLUMN_LIMIT:,}: delete the columns that are too many, or export the table again"
         )
     return tuple(header)
 
@@ -180,7 +180,7 @@ def _csv_fault(layout: Layout, number: int, first: int, text: str) -> UnusableFi
     place = f"{layout.file.name} line {line} (row {number}, column {column})"
     if match and len(match[1]) > _FIELD_LIMIT:
         length = len(match[1][1:-1].replace('""', '"') if match[1].startswith('"') else match[1])
-        return UnusableFile(f"{place}: a field of {length:,} characters, and {_FIELD_LIMIT:,} are the most")
+        return UnusableFile(f"{place}: a field of {length:,} characters, and {_FIELD_LIMIT:,} are the most: shorten it")
     closed = re.compile(quoted).match(text, start)
     if len(closed[0] if closed else text[start:]) > _FIELD_LIMIT:
         return UnusableFile(f"{place}: a field of more than {_FIELD_LIMIT:,} characters, or a quote that is not closed")
@@ -188,4 +188,4 @@ def _csv_fault(layout: Layout, number: int, first: int, text: str) -> UnusableFi
         return UnusableFile(f"{place}: a backslash before a quote: a quote within a field is written twice")
     if closed:
         return UnusableFile(f"{place}: text after a closing quote: a quote within a field is written twice")
-    return UnusableFile(f"{place}: a quote opens here and is never closed")
+    return UnusableFile(f"{place}: a quote opens here and is never closed: close it, or delete it")

@@ -55,7 +55,8 @@ def test_more_columns_than_a_sheet_has_are_refused_and_as_many_are_not(tmp_path:
     header = ",".join(map(str, range(16_384)))
     assert len(opened(tmp_path / "a.csv", header + "\n").header) == 16_384
     assert refusal(tmp_path / "b.csv", header + ",x\n") == (
-        "b.csv row 1 has 16,385 columns, and a sheet holds no more than 16,384: this is no table with a header"
+        "b.csv row 1 has 16,385 columns, and a sheet holds no more than 16,384: delete the columns that are "
+        "too many, or export the table again"
     )
 
 
