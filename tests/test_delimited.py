@@ -88,7 +88,7 @@ def test_more_rows_than_a_sheet_holds_are_told_before_they_are_read(tmp_path: Pa
         "goes on in further sheets",
     )
     told = opened(tmp_path / "c.csv", 'n\n"2\n"\n' + "1\n" * 1_048_574).facts
-    assert told[2:] == ("cells hold line breaks, so that rows and lines count apart: row 2 is lines 2 to 3",)
+    assert told == ("cells hold line breaks, so that rows and lines count apart: row 2 is lines 2 to 3",)
 
 
 def test_quotes_and_line_breaks_within_cells_are_told_with_the_first(tmp_path: Path) -> None:
