@@ -13,7 +13,7 @@ import pandas as pd
 from bulkload.blocks import TOP
 from bulkload.encoding import CTRL_Z, TextFile
 from bulkload.models import FRAME_ROWS, Frame, rows_in_words
-from bulkload.quotes import Quotes, unquoted
+from bulkload.quotes import Quotes, quoted_fields
 from bulkload.records import (
     DELIMITERS,
     Fields,
@@ -58,9 +58,11 @@ def open_delimited(file: TextFile, sheet: str, *, delimiter: str | None, header_
     layout = layout_of(file, sheet, delimiter, header_row)
     seen = _look_through(layout)
     layout = replace(layout, file=replace(file, ctrl_z=seen.ctrl_z))
-    layout = replace(layout, header=header_of(layout))
+    header = header_of(layout)
+    titles = max((place for place, title in enumerate(header, 1) if title.strip()), default=0)
+    layout = replace(layout, header=header, titles=titles)
     return Delimited(
-        layout.titles,
+        header[:titles],
         layout.header_row,
         lambda: _frames(layout),
         tuple(_facts(layout, seen)),
@@ -99,9 +101,14 @@ def _facts(layout: Layout, seen: _Seen) -> Iterator[str]:
     if seen.ctrl_z:
         yield "Ctrl-Z at the end removed"
     records = seen.lines
-    if seen.quotes.broken or seen.quotes.stray:
+    if seen.quotes.stray:
         records, told = _quoting(layout)
         yield from told
+    elif seen.quotes.broken:
+        number, lines = _first_broken(layout)
+        yield _apart(number, number, lines)
+        if records - layout.header_row > _SHEET_ROWS:
+            records = _count(layout)
     if (rows := records - layout.header_row) > _SHEET_ROWS:
         yield (
             f"{rows_in_words(rows)}, more than a sheet holds ({_SHEET_ROWS:,}): the result is a CSV, "
@@ -113,20 +120,40 @@ def _quoting(layout: Layout) -> tuple[int, list[str]]:
     """How many records there are, and what is to be told of their quotes. Raises UnusableFile for the first fault."""
     records = stray = line = 0
     facts: list[str] = []
+    quoted = quoted_fields(layout.delimiter)
     for record in records_of(layout):
         refuse(layout, record)
         records = record.number
         if record.last > record.first and not facts:
-            facts.append(
-                f"cells hold line breaks, so that rows and lines count apart: row {record.number} "
-                f"is lines {record.first} to {record.last}"
-            )
-        if '"' in record.text and '"' in unquoted(record.text, layout.delimiter):
+            facts.append(_apart(record.number, record.first, record.last))
+        if '"' in record.text and '"' in quoted.sub("", record.text):
             stray += 1
             line = line or record.first
     if stray:
         facts.append(f"a quote in the middle of a cell is kept as it stands: {rows_in_words(stray)}, first line {line}")
     return records, facts
+
+
+def _first_broken(layout: Layout) -> tuple[int, int]:
+    """The number of the first record that takes several lines, so of its first line, too; and its last line."""
+    with layout.file.lines() as lines:
+        reader = reader_of(layout, lines)
+        try:
+            return next((number, reader.line_num) for number, _ in enumerate(reader, 1) if reader.line_num > number)
+        except csv.Error as error:
+            raise first_fault(layout) from error
+
+
+def _count(layout: Layout) -> int:
+    with layout.file.lines() as lines:
+        try:
+            return sum(1 for _ in reader_of(layout, lines))
+        except csv.Error as error:
+            raise first_fault(layout) from error
+
+
+def _apart(number: int, first: int, last: int) -> str:
+    return f"cells hold line breaks, so that rows and lines count apart: row {number} is lines {first} to {last}"
 
 
 # --- records → frames -------------------------------------------------------------------------------------------------
@@ -167,7 +194,7 @@ def _frame(parts: list[_Part]) -> Frame:
 
 def _parts(layout: Layout) -> Iterator[_Part]:
     """The rows below the header, whole columns at a time: what csv gives is looked at one by one only if it is odd."""
-    titles = len(layout.titles)
+    titles = layout.titles
     for first, records in _taken(layout):
         cells = np.array(records, dtype=object)
         if cells.shape != (len(records), len(layout.header)) or not titles:

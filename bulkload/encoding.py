@@ -130,7 +130,9 @@ def _refusal(file: TextFile) -> UnusableFile:
                         f"such as --encoding {other}, or save it as CSV UTF-8"
                     )
                 if len(line) > LINE_LIMIT:
-                    return UnusableFile(f"{place} is too long, over {LINE_LIMIT:,} characters: this is no table")
+                    return UnusableFile(
+                        f"{place} is too long, over {LINE_LIMIT:,} characters: export the table again, with line ends"
+                    )
         finally:
             text.detach()
     return UnusableFile(f"{file.name} can't be read the same way twice: copy it to this computer first")

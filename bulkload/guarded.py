@@ -6,6 +6,7 @@
 child is asked to open a file, then for the rows of its sheets; it ends when nobody asks any more.
 """
 
+import gc
 import marshal
 import os
 import sys
@@ -60,6 +61,7 @@ def main() -> None:
     """Answer what is asked on stdin, on stdout."""
     memory, seconds = map(int, sys.argv[1:])
     limit_this_process(memory, seconds)
+    gc.disable()  # a reader makes millions of values and no circles
     asked, told = sys.stdin.buffer, sys.stdout.buffer
     child = _Child()
     while True:

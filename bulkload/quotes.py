@@ -27,6 +27,6 @@ class Quotes:
             self.broken |= "\n" in "".join(parts[1::2])
 
 
-def unquoted(record: str, delimiter: str) -> str:
-    """The text of a record without its quoted fields."""
-    return re.sub(rf'(?:^|(?<={re.escape(delimiter)}))"(?:[^"]++|"")*+"', "", record)
+def quoted_fields(delimiter: str) -> re.Pattern[str]:
+    """What finds the quoted fields of a record."""
+    return re.compile(rf'(?:^|(?<={re.escape(delimiter)}))"(?:[^"]++|"")*+"')

@@ -6,10 +6,14 @@ import re
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from itertools import count, islice
+from typing import TYPE_CHECKING
 
 from bulkload.encoding import TextFile
 from bulkload.errors import UnusableFile, UsageError
 from bulkload.models import column_letter
+
+if TYPE_CHECKING:
+    from _csv import Reader
 
 # Characters in a field, and fields in a record, of which a sheet has no more either: with more this is no table.
 _FIELD_LIMIT = 1_000_000
@@ -24,7 +28,7 @@ Fields = list[str]
 class Layout:
     """How a text is written. Records before `header_row` are no data; `header` is all its fields, blank ones included.
 
-    `sheet` is the name for messages that tell a cell.
+    `titles` counts those as far as the last title. `sheet` is the name for messages that tell a cell.
     """
 
     file: TextFile
@@ -32,11 +36,7 @@ class Layout:
     delimiter: str
     header_row: int
     header: tuple[str, ...] = ()
-
-    @property
-    def titles(self) -> tuple[str, ...]:
-        end = max((position for position, title in enumerate(self.header, 1) if title.strip()), default=0)
-        return self.header[:end]
+    titles: int = 0
 
 
 def layout_of(file: TextFile, sheet: str, delimiter: str | None, header_row: int | None) -> Layout:
@@ -82,7 +82,7 @@ def header_of(layout: Layout) -> tuple[str, ...]:
     if len(header) > _COLUMN_LIMIT:
         raise UnusableFile(
             f"{layout.file.name} row {layout.header_row} has {len(header):,} columns, and a sheet holds no more than "
-            f"{_COLUMN_LIMIT:,}: this is no table with a header"
+            f"{_COLUMN_LIMIT:,}: delete the columns that are too many, or export the table again"
         )
     return tuple(header)
 
@@ -101,7 +101,7 @@ class Record:
     fields: Fields
 
 
-def reader_of(layout: Layout, lines: Iterator[str]) -> Iterator[Fields]:
+def reader_of(layout: Layout, lines: Iterator[str]) -> "Reader":
     csv.field_size_limit(_FIELD_LIMIT)  # of the whole process: csv has no other
     return csv.reader(lines, delimiter=layout.delimiter, strict=True)
 
@@ -142,9 +142,9 @@ def first_fault(layout: Layout) -> UnusableFile:
 
 def refuse(layout: Layout, record: Record) -> None:
     """Raise UnusableFile for a record that holds anything and is no row."""
-    if record.number <= layout.header_row or not any(map(str.strip, record.fields)):
-        return
     file, width, found = layout.file.name, len(layout.header), len(record.fields)
+    if found == width == layout.titles or record.number <= layout.header_row or not any(map(str.strip, record.fields)):
+        return
     if not layout.titles:
         place = f"{file}: {layout.sheet} row {layout.header_row}"
         raise UnusableFile(f"{place} is blank: name the header's row with --header-row")
@@ -153,7 +153,7 @@ def refuse(layout: Layout, record: Record) -> None:
         fields = f"{found:,} field{'' if found == 1 else 's'}"
         raise UnusableFile(f"{place} has {fields}, the header {width:,}: {_why(record.fields, width)}")
     beyond = next(
-        (column for column, text in enumerate(record.fields) if column >= len(layout.titles) and text.strip()), None
+        (column for column, text in enumerate(record.fields) if column >= layout.titles and text.strip()), None
     )
     if beyond is not None:
         cell = f"{file}: {layout.sheet}!{column_letter(beyond + 1)}{record.number}"
@@ -180,7 +180,7 @@ def _csv_fault(layout: Layout, number: int, first: int, text: str) -> UnusableFi
     place = f"{layout.file.name} line {line} (row {number}, column {column})"
     if match and len(match[1]) > _FIELD_LIMIT:
         length = len(match[1][1:-1].replace('""', '"') if match[1].startswith('"') else match[1])
-        return UnusableFile(f"{place}: a field of {length:,} characters, and {_FIELD_LIMIT:,} are the most")
+        return UnusableFile(f"{place}: a field of {length:,} characters, and {_FIELD_LIMIT:,} are the most: shorten it")
     closed = re.compile(quoted).match(text, start)
     if len(closed[0] if closed else text[start:]) > _FIELD_LIMIT:
         return UnusableFile(f"{place}: a field of more than {_FIELD_LIMIT:,} characters, or a quote that is not closed")
@@ -188,4 +188,4 @@ def _csv_fault(layout: Layout, number: int, first: int, text: str) -> UnusableFi
         return UnusableFile(f"{place}: a backslash before a quote: a quote within a field is written twice")
     if closed:
         return UnusableFile(f"{place}: text after a closing quote: a quote within a field is written twice")
-    return UnusableFile(f"{place}: a quote opens here and is never closed")
+    return UnusableFile(f"{place}: a quote opens here and is never closed: close it, or delete it")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bulkload.errors import UnusableFile
 from bulkload.models import FRAME_ROWS, Sheet
-from bulkload.quotes import Quotes, unquoted
+from bulkload.quotes import Quotes, quoted_fields
 from bulkload.read import ReadOptions, open_book
 
 
@@ -55,7 +55,8 @@ def test_more_columns_than_a_sheet_has_are_refused_and_as_many_are_not(tmp_path:
     header = ",".join(map(str, range(16_384)))
     assert len(opened(tmp_path / "a.csv", header + "\n").header) == 16_384
     assert refusal(tmp_path / "b.csv", header + ",x\n") == (
-        "b.csv row 1 has 16,385 columns, and a sheet holds no more than 16,384: this is no table with a header"
+        "b.csv row 1 has 16,385 columns, and a sheet holds no more than 16,384: delete the columns that are "
+        "too many, or export the table again"
     )
 
 
@@ -86,6 +87,8 @@ def test_more_rows_than_a_sheet_holds_are_told_before_they_are_read(tmp_path: Pa
         "1,048,576 rows, more than a sheet holds (1,048,575): the result is a CSV, and one that is written as .xlsx "
         "goes on in further sheets",
     )
+    told = opened(tmp_path / "c.csv", 'n\n"2\n"\n' + "1\n" * 1_048_574).facts
+    assert told == ("cells hold line breaks, so that rows and lines count apart: row 2 is lines 2 to 3",)
 
 
 def test_quotes_and_line_breaks_within_cells_are_told_with_the_first(tmp_path: Path) -> None:
@@ -116,7 +119,7 @@ def test_quotes_are_followed_as_csv_follows_them(text: str, cut: int) -> None:
     stray = broken = False
     try:
         for _ in csv.reader(kept(), strict=True):
-            stray |= '"' in unquoted("".join(taken), ",")
+            stray |= '"' in quoted_fields(",").sub("", "".join(taken))
             broken |= len(taken) > 1
             taken.clear()
     except csv.Error:

@@ -80,4 +80,4 @@ def elements(stream: IO[bytes], part: str) -> Iterator[tuple[str, Attributes] | 
 
 
 def _refuse(part: str) -> None:
-    raise UnusableFile(f"has a DTD in {part}, as no spreadsheet program writes: it is not opened")
+    raise UnusableFile(f"has a DTD in {part}, as no spreadsheet program writes: export the table again, as .xlsx")

@@ -105,9 +105,11 @@ class _Reader:
             self._to_come = -1
 
     def text(self, text: str) -> None:
-        if self._pieces is not None:
-            text = _RUN.sub(" ", text)
-            self._pieces.append(text.lstrip(" ") if not self._pieces else text)
+        pieces = self._pieces
+        if pieces is not None:
+            if "  " in text or not text.isprintable():
+                text = _RUN.sub(" ", text)
+            pieces.append(text if pieces or text[0] != " " else text.lstrip(" "))
 
     # Columns and rows
 
@@ -149,22 +151,30 @@ class _Reader:
                 self._pieces.append("\n")
 
     def _end_cell(self, said: Attributes) -> None:
-        times, column = int(said.get(_COLUMN_TIMES, 1)), self._column
+        paragraphs, column = self._paragraphs, self._column
+        times = int(said[_COLUMN_TIMES]) if _COLUMN_TIMES in said else 1
         self._column += times
         if _SPAN_ROWS in said or _SPAN_COLUMNS in said:
             self._merge(int(said.get(_SPAN_ROWS, 1)), int(said.get(_SPAN_COLUMNS, 1)), column + 1)
-        if not self._paragraphs and _TYPE not in said and _FORMULA not in said:
+        if len(paragraphs) == 1 and said.get(_ERROR_TYPE, said.get(_TYPE)) == "string" and _FORMULA not in said:
+            text, kind, fault = paragraphs[0], Kind.TEXT, ""  # as most cells
+        elif paragraphs or _TYPE in said or _FORMULA in said:
+            text, kind, fault = self._shown(said, column)
+        else:
             return
-        text, kind, fault = self._shown(said, column)
         if not text and not fault:
             return
         if self._column > _COLUMNS:
             raise UnusableFile(f"is damaged: row {self._number + 1} is longer than a sheet's {_COLUMNS} columns")
         if len(text) > LONGEST and not self._table.facts:
             self._table.facts.append(too_long(text))
-        blank = column - len(self._texts)
-        self._texts += [""] * blank + [text] * times
-        self._kinds += bytes(blank) + bytes((kind,)) * times
+        if times == 1 and column == len(self._texts):
+            self._texts.append(text)
+            self._kinds.append(kind)
+        else:
+            blank = column - len(self._texts)
+            self._texts += [""] * blank + [text] * times
+            self._kinds += bytes(blank) + bytes((kind,)) * times
         if fault:
             row, found = self._number + 1, text or "a formula"
             self._spoilt += [Spoilt(row, column + place, fault, found) for place in range(1, times + 1)]

@@ -1,16 +1,14 @@
 """The XML of a workbook's parts, through expat: no part may have a DTD, and names are the same in both namespaces."""
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
 from typing import IO, Any
 from xml.parsers import expat
 
 from bulkload.errors import UnusableFile
 
 Attributes = dict[str, str]
-Start = Callable[[str, Attributes], object]
 
-_CHUNK = 1 << 16
+CHUNK = 1 << 16
 # Of the usual workbooks, and of "Strict Open XML".
 _MAIN = ("http://schemas.openxmlformats.org/spreadsheetml/2006/main", "http://purl.oclc.org/ooxml/spreadsheetml/main")
 
@@ -19,29 +17,43 @@ class Damaged(Exception):
     """The file contradicts itself, so that nothing in it can be trusted. Says what is wrong, without any value."""
 
 
-def events(
-    stream: IO[bytes], part: str, names: Iterable[str], listen: Callable[[Any, list[Any]], None]
-) -> Iterator[Any]:
-    """What the handlers that `listen(parser, events)` sets put into that list, in one flow to the end of the part.
+class Parser:
+    """Parses a part as it is fed with it; gives the events that the handlers set by `listen(parser, events)` add.
 
     Elements of the main namespaces that `names` has (`<row>`) are told by those very strings, so that `is` holds; no
-    text ever is one of them. Others are told as `namespace name`.
-
-    Raises UnusableFile for a DTD, ExpatError, MemoryError, and what the zip raises.
+    text ever is one of them. Others are told as `namespace name`. All methods raise UnusableFile for a DTD, ExpatError
+    and MemoryError.
     """
-    known = {f"{namespace} {name[1:-1]}": name for namespace in _MAIN for name in names}
-    parser = expat.ParserCreate(namespace_separator=" ", intern=known)
-    parser.buffer_text = True
-    parser.StartDoctypeDeclHandler = lambda *_: _refuse(part)
-    found: list[Any] = []
-    listen(parser, found)
 
-    def pieces() -> Iterator[list[Any]]:
-        for _ in _parse(parser, stream):
-            yield found
-            found.clear()
+    def __init__(self, part: str, names: Iterable[str], listen: Callable[[Any, list[Any]], None]) -> None:
+        known = {f"{namespace} {name[1:-1]}": name for namespace in _MAIN for name in names}
+        self._parser: Any = expat.ParserCreate(namespace_separator=" ", intern=known)
+        self._parser.buffer_text = True
+        self._parser.StartDoctypeDeclHandler = lambda *_: _refuse(part)
+        self._parser.XmlDeclHandler = self._declared
+        self._found: list[Any] = []
+        self.is_utf8 = True
+        listen(self._parser, self._found)
 
-    return chain.from_iterable(pieces())
+    def feed(self, data: bytes, *, last: bool = False) -> list[Any]:
+        """The events of the next bytes. The list is the same each time."""
+        self._found.clear()
+        try:
+            self._parser.Parse(data, last)
+        except expat.ExpatError as error:
+            if error.code == expat.errors.codes[expat.errors.XML_ERROR_NO_MEMORY]:
+                raise MemoryError from error
+            raise
+        return self._found
+
+    def rest(self, stream: IO[bytes]) -> Iterator[Any]:
+        """The events of all that comes, to the end of the part."""
+        while chunk := stream.read(CHUNK):
+            yield from self.feed(chunk)
+        yield from self.feed(b"", last=True)
+
+    def _declared(self, version: str, encoding: str | None, standalone: int) -> None:
+        self.is_utf8 = encoding is None or encoding.lower() == "utf-8"
 
 
 def elements(stream: IO[bytes], part: str) -> Iterator[tuple[str, Attributes]]:
@@ -50,7 +62,7 @@ def elements(stream: IO[bytes], part: str) -> Iterator[tuple[str, Attributes]]:
     def listen(parser: Any, found: list[Any]) -> None:
         parser.StartElementHandler = lambda tag, attributes: found.append((_own(tag), attributes))
 
-    for tag, attributes in events(stream, part, (), listen):
+    for tag, attributes in Parser(part, (), listen).rest(stream):
         yield tag, {_own(name): value for name, value in attributes.items()}
 
 
@@ -64,19 +76,6 @@ def refuse_dtd(stream: IO[bytes], part: str) -> None:
 
 def _own(name: str) -> str:
     return name.rpartition(" ")[2]
-
-
-def _parse(parser: Any, stream: IO[bytes]) -> Iterator[None]:
-    try:
-        while chunk := stream.read(_CHUNK):
-            parser.Parse(chunk)
-            yield
-        parser.Parse(b"", True)
-        yield
-    except expat.ExpatError as error:
-        if error.code == expat.errors.codes[expat.errors.XML_ERROR_NO_MEMORY]:
-            raise MemoryError from error
-        raise
 
 
 def _refuse(part: str) -> None:

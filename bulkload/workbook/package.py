@@ -10,8 +10,8 @@ from bulkload.cells import Line, Table, Tables
 from bulkload.errors import UnusableFile
 from bulkload.preflight import checked_parts
 from bulkload.workbook.markup import Damaged, elements, refuse_dtd
-from bulkload.workbook.sheet import Rows
-from bulkload.workbook.strings import LONGEST, shared_strings, too_long
+from bulkload.workbook.sheet import Reading, Values
+from bulkload.workbook.strings import LONGEST, SharedStrings, too_long
 from bulkload.workbook.styles import formats
 
 _TYPES = "[content_types].xml"
@@ -79,13 +79,13 @@ def _tables(package: _Package, name: str) -> Tables:
         with package.open(by_kind["styles"]) as stream:
             codes = formats(stream, by_kind["styles"])
     sheets, date1904 = _sheets(package, main)
-    rows = Rows(strings, codes, date1904=date1904)
+    values = Values(strings, codes, date1904=date1904)
     targets = {key: (kind, part) for key, kind, part in related}
     tables = []
     for title, state, key in sheets:
         kind, part = targets.get(key, ("", ""))
         if kind == "worksheet":
-            tables.append(_table(package, name, title, state, part, rows))
+            tables.append(_table(package, name, title, state, part, values))
         elif not kind:
             raise Damaged("a sheet without a part")
     return Tables(tuple(tables), tuple(facts))
@@ -126,7 +126,7 @@ def _strings(package: _Package, by_kind: Mapping[str, str]) -> list[str]:
     if "sharedStrings" not in by_kind:
         return []
     with package.open(by_kind["sharedStrings"]) as stream:
-        return shared_strings(stream, by_kind["sharedStrings"])
+        return SharedStrings(by_kind["sharedStrings"]).read(stream)
 
 
 def _sheets(package: _Package, main: str) -> tuple[list[tuple[str, str, str]], bool]:
@@ -148,14 +148,14 @@ def _sheets(package: _Package, main: str) -> tuple[list[tuple[str, str, str]], b
     return sheets, date1904
 
 
-def _table(package: _Package, name: str, title: str, state: str, part: str, rows: Rows) -> Table:
+def _table(package: _Package, name: str, title: str, state: str, part: str, values: Values) -> Table:
     def lines() -> Iterator[Line]:
         table.facts.clear()
         table.merged.clear()
         table.hidden_columns.clear()
         try:
             with package.open(part) as stream:
-                yield from rows.lines(stream, part, table)
+                yield from Reading(stream, part, table, values).lines()
         except UnusableFile as error:
             raise UnusableFile(f"{name}: {title} {error}") from error
 

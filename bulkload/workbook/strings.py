@@ -3,13 +3,18 @@
 import re
 from typing import IO, Any
 
-from bulkload.workbook.markup import Attributes, Damaged, events
+from bulkload.workbook.markup import CHUNK, Attributes, Damaged, Parser
+from bulkload.workbook.plain import STRING, meant
 
 _ESCAPE = re.compile("_x([0-9A-Fa-f]{4})_")
 _SURROGATES = frozenset(map(chr, range(0xD800, 0xE000)))
 _NAMES = _SST, _SI, _T, _AID = "<sst>", "<si>", "<t>", "<rPh>"
 # Characters that a cell of Excel's can hold.
 LONGEST = 32_767
+_TEXT_BEGINS = None
+_SI_ENDS = b"</si>"
+# Bytes that a plain string may have with what stands before it.
+_LONG = 1 << 20
 
 
 def unescaped(text: str) -> str:
@@ -25,30 +30,74 @@ def too_long(text: str) -> str:
     return f"A text has {len(text):,} characters, but a cell of a workbook can hold {LONGEST:,}: a result cuts it."
 
 
-def shared_strings(stream: IO[bytes], part: str) -> list[str]:
-    """The shared strings, runs of rich text joined, reading aids for Japanese (rPh) left out."""
-    strings: list[str] = []
-    pieces: list[str] = []
-    opened, begun, aids = False, False, 0
-    for item in events(stream, part, _NAMES, _listen):
-        if item is _T:  # ends
-            opened = False
-        elif item is _SI:  # ends
-            text = pieces[0] if len(pieces) == 1 else "".join(pieces)
-            strings.append(unescaped(text))
-            pieces = []
-        elif item is None:  # text begins
-            opened = not aids
-        elif item is _AID:  # ends
-            aids -= 1
-        elif type(item) is tuple:
-            begun = begun or item[0] is _SST
-            aids += item[0] is _AID
-        elif opened:
-            pieces.append(item)
-    if not begun:
-        raise Damaged(f"no shared strings in {part}")
-    return strings
+class SharedStrings:
+    """The shared strings of a part, runs of rich text joined, reading aids for Japanese (rPh) left out.
+
+    Plain ones are read by their spelling, as plain rows are, and all else through the parser.
+    """
+
+    def __init__(self, part: str) -> None:
+        self.strings: list[str] = []
+        self._parser = Parser(part, _NAMES, _listen)
+        # Whether the parser stands between two strings, where alone a plain one may be taken from it.
+        self._between = True
+        self._begun = self._opened = False
+        self._aids = 0
+        self._pieces: list[str] = []
+
+    def read(self, stream: IO[bytes]) -> list[str]:
+        """All of them, in their order. Raises UnusableFile, Damaged, ExpatError, MemoryError."""
+        data = b""
+        while chunk := stream.read(CHUNK):
+            data = self._take(data + chunk)
+        self._parse(data, last=True)
+        if not self._begun:
+            raise Damaged("no shared strings")
+        return self.strings
+
+    def _take(self, data: bytes) -> bytes:
+        """Read the strings that are whole; gives what is left."""
+        end = data.rfind(_SI_ENDS) + len(_SI_ENDS)
+        if not self._between or len(data) > _LONG:
+            return self._parse(data)
+        if end < len(_SI_ENDS):
+            return data
+        try:
+            text = data[:end].decode()
+        except UnicodeDecodeError:
+            return self._parse(data)
+        place = 0
+        for found in STRING.finditer(text):
+            if found.start() > place:
+                self._parse(text[place : found.start()].encode())
+                if not self._between:
+                    return self._parse(text[found.start() :].encode() + data[end:])
+            self.strings.append(unescaped(meant(found[1])))
+            place = found.end()
+        self._parse(text[place:].encode())
+        return data[end:]
+
+    def _parse(self, data: bytes, *, last: bool = False) -> bytes:
+        """Let the parser read it; gives what is left, which is nothing."""
+        item: Any = _SI if self._between else ""
+        for item in self._parser.feed(data, last=last):
+            if item is _T:  # ends
+                self._opened = False
+            elif item is _SI:  # ends
+                self.strings.append(unescaped("".join(self._pieces)))
+                self._pieces.clear()
+            elif item is _TEXT_BEGINS:
+                self._opened = not self._aids
+            elif item is _AID:  # ends
+                self._aids -= 1
+            elif type(item) is tuple:
+                self._begun = self._begun or item[0] is _SST
+                self._aids += item[0] is _AID
+            elif self._opened:
+                self._pieces.append(item)
+        self._between = item is _SI or (type(item) is tuple and item[0] is _SST)
+        self._between = self._between and self._parser.is_utf8 and not self._pieces
+        return b""
 
 
 def _listen(parser: Any, found: list[Any]) -> None:
@@ -56,7 +105,7 @@ def _listen(parser: Any, found: list[Any]) -> None:
 
     def start(tag: str, _: Attributes) -> None:
         if tag is _T:
-            append(None)
+            append(_TEXT_BEGINS)
         elif tag is _AID or tag is _SST:
             append((tag,))
 
