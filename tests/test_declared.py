@@ -136,7 +136,7 @@ def test_the_command_lines_format_holds_where_the_document_declares_none(tmp_pat
     header = ("born", "left", "size")
     assigned, _ = match_header(Sheet("Things", header, 1, lambda: iter(())), resource)
     found = with_date_format(Recognised((assigned,)), "dd/mm/yyyy")
-    assert found.remarks == ("Dates that are text are read as DD/MM/YYYY, as --date-format says.",)
+    assert found.facts == ("Dates that are text are read as DD/MM/YYYY, as --date-format says.",)
     text = pd.DataFrame(
         {1: ["03/04/2026"], 2: ["03/04/2026"], 3: ["1,5"]}, index=pd.Index([2], name="row"), dtype="str"
     )
