@@ -65,7 +65,7 @@ def dates(column: Column, texts: Sequence[str], so_far: Dates) -> tuple[list[str
 def _impossible(column: Column, texts: Sequence[str]) -> Iterator[tuple[int, Said]]:
     for place, text in enumerate(texts):
         if _ISO.fullmatch(text) and not _read(text, "YYYY-MM-DD"):
-            yield place, of_value(column, "date", text, "is a day that there is not. Correct it.")
+            yield place, of_value(column, "date", text, "is no day of the calendar. Correct it.")
 
 
 def _was_read(column: Column, text: str, found: date, known: Dates) -> Said:

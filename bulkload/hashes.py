@@ -1,12 +1,15 @@
 """What was met in a file of any length: 64-bit hashes and a number for each, in a few bytes a row."""
 
+import mmap
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 Hashed = npt.NDArray[np.uint64]
 Rows = npt.NDArray[np.uint32]
+Number = TypeVar("Number", np.uint64, np.uint32)
 
 # A chunk of this many is merged no more: merging needs as much memory again.
 _LARGEST = 1 << 21
@@ -36,7 +39,7 @@ class Hashes:
         if not len(hashes):
             return
         order = np.argsort(hashes, kind="stable")
-        self._chunks.append((hashes[order], rows[order]))
+        self._chunks.append((_apart(hashes[order]), _apart(rows[order])))
         while len(self._chunks) > 1 and len(self._chunks[-2][0]) <= min(2 * len(self._chunks[-1][0]), _LARGEST):
             self._chunks.append(_merged(self._chunks.pop(-2), self._chunks.pop()))
 
@@ -54,7 +57,14 @@ class Hashes:
 def _merged(one: tuple[Hashed, Rows], other: tuple[Hashed, Rows]) -> tuple[Hashed, Rows]:
     hashes = np.concatenate((one[0], other[0]))
     order = np.argsort(hashes, kind="stable")  # a radix sort of two runs
-    return hashes[order], np.concatenate((one[1], other[1]))[order]
+    return _apart(hashes[order]), _apart(np.concatenate((one[1], other[1]))[order])
+
+
+def _apart(numbers: npt.NDArray[Number]) -> npt.NDArray[Number]:
+    """The same in memory of its own: what is kept between what is thrown away would keep that from being given back."""
+    kept = np.frombuffer(mmap.mmap(-1, numbers.nbytes), dtype=numbers.dtype)
+    kept[:] = numbers
+    return kept
 
 
 def mixed(hashes: Hashed) -> Hashed:

@@ -15,12 +15,13 @@ from bulkload.distinct import Codes, Flags
 from bulkload.finding import Said, of_cell, of_value, quoted
 from bulkload.hashes import Hashed, mixed
 from bulkload.models import MASK, Claim, Finding, Frame, Row, Severity
+from bulkload.reading import Reader
 from bulkload.recognise import Assigned
 from bulkload.resource import Column
 from bulkload.schema import Key, RowCheck
 from bulkload.seen import Seen
 from bulkload.totals import total_rows
-from bulkload.typed import Reader, TypedColumn, TypedFrame
+from bulkload.typed import TypedColumn, TypedFrame
 
 _ROW = re.compile(r"[0-9]{1,7}")
 # The rules that zeros in front may mend.

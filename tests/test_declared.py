@@ -54,7 +54,7 @@ def test_a_declared_format_is_told_with_the_date_that_was_read() -> None:
             "can be 3 April 2026 or 4 March 2026. Write 2026-04-03 or 2026-03-04, "
             "or say how dates are written, as in --date-format DD/MM/YYYY.",
         ),
-        (DAY, "2024-02-30", "is a day that there is not. Correct it."),
+        (DAY, "2024-02-30", "is no day of the calendar. Correct it."),
         (DAY, "29/02/2023", "is no date. Write it like 2025-12-31."),
         (DAY, "13/13/2026", "is no date. Write it like 2025-12-31."),
         (DAY, "03/04/26", "is no date. Write it like 2025-12-31."),

@@ -376,7 +376,7 @@ def test_what_another_operation_is_a_means_of_is_no_resource() -> None:
             "{code: {}",
             "{code: {x-bulkload: {label: {}}}",
             "#/paths/~1things/post/requestBody/content/application~1json/schema/properties/code/x-bulkload/label",
-            'x-bulkload (property) has no word "label"; it has labels, separator, column',
+            'x-bulkload (property) has no word "label"; it has labels, separator, dateFormat, decimal, column',
         ),
         (
             "{account: true}",

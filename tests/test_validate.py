@@ -702,6 +702,17 @@ def test_a_natural_key_is_unique_in_all_frames_and_sheets_of_a_resource() -> Non
     assert [row.number for row in checked.rows] == [2]
 
 
+def test_a_key_is_the_same_however_its_accents_were_typed_and_that_is_told() -> None:
+    checked = Desk(ROUTE).check(route("Jos\u00e9"), route("Jose\u0301"))
+    assert said(checked) == [
+        "Called routes!A3 (Access code): A letter and its accent are two characters here. "
+        'It was compared as "Jos\u00e9".',
+        'Called routes!A3 (Access code): Access code "Jose\u0301" and no Extension code stand in Called routes!A2 '
+        "already. Take one of the two rows out.",
+    ]
+    assert [one.severity for one in checked.findings] == [Severity.NOTE, Severity.ERROR]
+
+
 def test_a_row_whose_key_is_faulty_or_blank_repeats_nothing() -> None:
     rows_of = [route("1"), route("1", "1.66027E+18"), route(""), route(""), route("1", "x" * 13)]
     assert [one.rule for one in Desk(ROUTE).check(*rows_of).findings] == [
