@@ -325,7 +325,7 @@ def thing(tmp_path_factory: pytest.TempPathFactory) -> Resource:
         ("code", "7a", '"7a" doesn\'t have the right form. Write it like 007.'),
         ("shape", "c", '"c" doesn\'t have the right form, which is ^[ab]$'),
         ("shape", "a\u2028b", '"a\\u2028b" doesn\'t have the right form, which is ^[ab]$'),
-        ("day", "31.02.2025", '"31.02.2025" is no day of the calendar. Correct it.'),
+        ("day", "31.02.2025", '"31.02.2025" is no date. Write it like 2025-12-31.'),
         ("host", "x", '"x" is not a valid ipv4. Write it like 10.0.0.1.'),
         ("amount", "0", '"0" is too small: more than 0 is wanted.'),
         ("amount", "10.0", '"10.0" is too large: less than 10 is wanted.'),
