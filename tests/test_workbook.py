@@ -1,14 +1,6 @@
 """What a workbook really says: the cells that openpyxl reads, and what it hides; hostile ones are refused at once."""
 
-import io
-import os
-import random
-import resource
-import subprocess
-import sys
-import time
 import zipfile
-from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from datetime import time as clock
 from decimal import Decimal
@@ -22,12 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bulkload.cells import Kind
-from bulkload.errors import UnusableFile
-from bulkload.frames import KEPT
-from bulkload.models import Frame, Sheet
+from bulkload.models import Frame
 from bulkload.read import open_book
 from bulkload.workbook import open_tables
-from tests.test_read import SHEET, edit, only, refusal, rows_of, spoilt_of, text, workbook
+from tests.test_read import SHEET, edit, only, refusal, rows_of, workbook
 
 HERE = Path(__file__).parent.parent
 HONEST = sorted([*HERE.glob("templates/*.xlsx"), *HERE.glob("samples/*.xlsx")])
@@ -71,7 +61,7 @@ def through_openpyxl(path: Path) -> dict[str, dict[int, list[str]]]:
     book = openpyxl.load_workbook(path, data_only=True)
     sheets = {}
     for sheet in book.worksheets:
-        rows = {row[0].row: [seen(cell) for cell in row] for row in sheet.iter_rows()}
+        rows = {row[0].row or 0: [seen(cell) for cell in row] for row in sheet.iter_rows()}
         sheets[sheet.title] = {number: row for number, row in rows.items() if any(map(str.strip, row))}
     return sheets
 
@@ -104,7 +94,9 @@ TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc", "Cn"], include_char
 WHOLE = st.integers(-(10**15) + 1, 10**15 - 1)
 DECIMAL = st.decimals(-(10**6), 10**6, places=4).map(float)
 DAY = st.dates(date(1900, 3, 1), date(9999, 12, 31))
-MOMENT = st.datetimes(datetime(1900, 3, 1), datetime(2100, 1, 1)).map(lambda one: one.replace(microsecond=0))
+MOMENT = st.datetimes(datetime(1900, 3, 1), datetime(2100, 1, 1)).map(  # noqa: DTZ001
+    lambda one: one.replace(microsecond=0)
+)
 CLOCK = st.times().map(lambda one: one.replace(microsecond=0))
 FORMATS = {
     "": TEXT | WHOLE | DECIMAL | st.booleans(),
@@ -185,3 +177,135 @@ def test_rows_read_by_their_spelling_are_those_that_the_parser_reads(
                 one = one.replace(old, new) if name == SHEET or "sharedStrings" in name else one
             archive.writestr(name, one)
     assert ours(path) == spelled
+
+
+# --- what a workbook hides --------------------------------------------------------------------------------------------
+
+
+def only_frame(path: Path) -> Frame:
+    (frame,) = only(open_book(path)).frames()
+    return frame
+
+
+def test_each_cell_has_its_kind(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "a.xlsx", list("abcdef"), ["x", 1, True, date(2026, 1, 2), clock(8), "=A2"])
+    edit(path, SHEET, '<c r="F2"><f>A2</f><v />', '<c r="F2" t="str"><f>A2</f><v>x</v>')
+    kinds = {position: Kind(of_column[0]) for position, of_column in only_frame(path).kinds.items()}
+    assert kinds == {2: Kind.NUMBER, 3: Kind.BOOLEAN, 4: Kind.DATE, 5: Kind.TIME, 6: Kind.FORMULA}
+
+
+def test_hidden_rows_and_blank_rows_are_counted(tmp_path: Path) -> None:
+    def more(book: Any) -> None:
+        book.active["A3"], book.active["A7"] = "two", "three"
+        for row in (3, 4, 5):
+            book.active.row_dimensions[row].hidden = True
+        book.active["A5"].number_format = book.active["A9"].number_format = "0.00"  # blank, with a format
+        book.active.column_dimensions["B"].hidden = book.active.column_dimensions["D"].hidden = True
+
+    path = workbook(tmp_path / "a.xlsx", ["a", "b"], ["one"], more=more)
+    frame = only_frame(path)
+    assert (list(frame.text.index), frame.hidden_rows, frame.blank_rows) == ([2, 3, 7], 1, 5)
+    assert only(open_book(path)).facts == ("1 hidden column is included: B",)
+
+
+@pytest.mark.parametrize(
+    ("merged", "refused"),
+    [
+        ("A2:A3", True),
+        ("A1:A2", True),
+        ("A3:B3", True),
+        ("A1:B1", False),
+        ("A2:A2", False),
+        ("A4:B9", False),
+        ("C2:C3", False),
+    ],
+)
+def test_merged_cells_among_the_rows_are_refused(tmp_path: Path, merged: str, refused: bool) -> None:
+    path = workbook(tmp_path / "a.xlsx", ["a", "b"], ["1", "2"], ["3", "4"])
+    edit(path, SHEET, "</sheetData>", f'</sheetData><mergeCells count="1"><mergeCell ref="{merged}"/></mergeCells>')
+    if refused:
+        says = "merged cells, of which the first alone has a value: unmerge them, fill in each"
+        assert refusal(path) == f"a.xlsx: Sheet1!{merged}: {says}"
+    else:
+        assert len(rows_of(only(open_book(path)))) == 2
+
+
+VALUE = '<c r="B2" t="n"><v>1</v>'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "row"),
+    [
+        (MAIN, "http://purl.oclc.org/ooxml/spreadsheetml/main", ["x", "1"]),
+        ('<c r="B2" t="n">', "<c>", ["x", "1"]),
+        ('<row r="2"', "<row", ["x", "1"]),
+        (VALUE, '<c r="B2" t="d"><v>2026-01-02T00:00:00</v>', ["x", "2026-01-02"]),
+        (VALUE, '<c r="B2" t="d"><v>2026-01-02T08:30:00Z</v>', ["x", "2026-01-02T08:30:00"]),
+        (VALUE, '<c r="B2" t="d"><v>T08:30:00</v>', ["x", "08:30:00"]),
+        (VALUE, '<c r="B2" t="s"><v></v>', ["x", ""]),
+        (VALUE, '<c r="B2" t="str"><v> a &#233;&amp; </v>', ["x", " a \u00e9& "]),
+        (VALUE, '<c r="B2"><v>\n 1 </v><extLst>5</extLst>', ["x", "1"]),
+        ("<t>x</t>", "<r><t>x</t></r><rPh><t>y</t></rPh><r><t>z</t></r>", ["xz", "1"]),
+        ("<t>x</t>", "<t><![CDATA[<c>]]></t>", ["<c>", "1"]),
+        ("<t>x</t>", "<t><!-- </row> -->x</t>", ["x", "1"]),
+        ("<sheetData>", "<!-- <sheetData><row r='9'/> --><sheetData>", ["x", "1"]),
+        ("</sheetData>", "</sheetData><oddFooter>7</oddFooter>", ["x", "1"]),
+    ],
+)
+def test_xml_as_programs_may_spell_it(tmp_path: Path, old: str, new: str, row: list[str]) -> None:
+    path = edit(workbook(tmp_path / "a.xlsx", ["a", "b"], ["x", 1]), SHEET, old, new)
+    assert rows_of(only(open_book(path))) == {2: row}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("<v>1</v>", "<v>one</v>", "damaged or incomplete"),
+        ("<v>1</v>", "<v>1_0</v>", "damaged or incomplete"),
+        ('<c r="B2"><v>1</v>', '<c r="B2" t="s"><v>-1</v>', "damaged or incomplete"),
+        ('<c r="B2"><v>1</v>', '<c r="B2" t="b"><v>7</v>', "damaged or incomplete"),
+        ('<c r="B2"><v>1</v>', '<c r="B2" s="99"><v>1</v>', "damaged or incomplete"),
+        ("<t>x</t>", "<t>\x0b</t>", "damaged or incomplete"),
+        ("<sheetData>", "<sheetdata>", "damaged or incomplete"),
+        ('<row r="2"', '<row r="1048577"', "outside Excel's"),
+        ('r="B2"', 'r="A2"', "out of order"),
+        ('r="B2"', 'r="B3"', "out of order"),
+        ('r="B2"', 'r="XFD2"', "a.xlsx: Sheet1!XFD2: data outside the header's columns"),
+    ],
+)
+def test_a_sheet_that_contradicts_itself_is_refused(tmp_path: Path, old: str, new: str, says: str) -> None:
+    path = workbook(tmp_path / "a.xlsx", ["a", "b"], ["x", 1])
+    edit(path, SHEET, ' t="n"', "")  # so that the row is plain
+    assert says in refusal(edit(path, SHEET, old, new))
+
+
+def test_a_text_that_no_workbook_can_hold_is_read_whole_and_told(tmp_path: Path) -> None:
+    book = xlsxwriter.Workbook(tmp_path / "a.xlsx")
+    book.add_worksheet("Sheet1").write_column(0, 0, ["a", "long"])
+    book.close()
+    path = edit(tmp_path / "a.xlsx", "xl/sharedStrings.xml", "<t>long</t>", f"<t>{'x' * 40_000}</t>")
+    assert rows_of(only(open_book(path))) == {2: ["x" * 40_000]}
+    assert open_book(path).facts == (
+        "A text has 40,000 characters, but a cell of a workbook can hold 32,767: a result cuts it.",
+    )
+
+
+def test_links_and_macros_are_told_and_never_followed(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "a.xlsx", ["a"], ["x"])
+    link = f'<Relationship Id="rId99" Target="externalLinks/externalLink1.xml" Type="{MAIN}/externalLink"/>'
+    edit(path, "xl/_rels/workbook.xml.rels", "</Relationships>", f"{link}</Relationships>")
+    assert open_book(path).facts == (
+        "It takes values from other workbooks, as they were when it was saved. None of those was opened.",
+    )
+    plain, macros = "vnd.openxmlformats-officedocument.spreadsheetml.sheet.main", "vnd.ms-excel.sheet.macroEnabled.main"
+    edit(path, "[Content_Types].xml", plain, macros)
+    assert "holds macros, which its name hides" in refusal(path)
+    book = open_book(path.rename(path.with_suffix(".xlsm")))
+    assert book.facts[0] == "Its macros are not run, and no result has them."
+    assert rows_of(only(book)) == {2: ["x"]}
+
+
+def test_a_workbook_by_any_other_name_is_read_and_told(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "a.xlsx", ["a"], ["x"]).rename(tmp_path / "a.xls")
+    assert open_book(path).facts == ("Its name ends in .xls, but it is an .xlsx workbook.",)
+    assert rows_of(only(open_book(path))) == {2: ["x"]}
