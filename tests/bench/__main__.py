@@ -1,13 +1,14 @@
 """What things cost, as ratios against a baseline in the same run: figures to read, never a test.
 
 python -m tests.bench journal
+python -m tests.bench reading
 """
 
 import argparse
 
-from tests.bench import journal
+from tests.bench import journal, reading
 
-BENCHES = {"journal": journal.main}
+BENCHES = {"journal": journal.main, "reading": reading.main}
 
 
 def main() -> None:
