@@ -68,3 +68,9 @@ def test_too_many_sheets_are_refused(tmp_path: Path) -> None:
     (sheet,) = [word for word in words if word.startswith("sheet ")]
     edit(path, "xl/workbook.xml", f"<{sheet}", f"<{sheet}" * 300)
     assert "has 300 sheets, more than the 250 that are read: too many sheets" in refusal(path)
+
+
+def test_too_many_cells_are_counted_before_they_are_parsed(tmp_path: Path) -> None:
+    row = b"<row>" + b"<c><v>1</v></c>" * 20 + b"</row>"
+    path = packed(tmp_path / "a.xlsx", SHEET, lambda: iter([row * 10_000] * 101))
+    assert refusal(path) == "a.xlsx sheet Sheet1 has more than 20,000,000 cells: split it into several files"
