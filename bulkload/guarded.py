@@ -19,12 +19,11 @@ from typing import Any, BinaryIO
 from bulkload.blocks import blocks, header, trimmed
 from bulkload.cells import Block, Spoilt, Table, Tables, column_letter
 from bulkload.errors import UnusableFile
+from bulkload.preflight import CELLS
 from bulkload.system import limit_this_process
 
 # Who reads which kind of file: a module with `open_tables(file, name)`; `cells` says what that gives.
 READERS = {"xlsx": "bulkload.workbook", "xls": "bulkload.biff", "ods": "bulkload.opendocument"}
-# Cells below the headers of one file, blank ones within rows included.
-CELLS = 20_000_000
 # Seconds that it waits for a question before it ends, and with it all that it keeps.
 _PATIENCE = 10.0
 # Rows that the hidden sheet of a template may have.

@@ -8,7 +8,7 @@ from zipfile import ZipFile
 
 from bulkload.cells import Line, Table, Tables
 from bulkload.errors import UnusableFile
-from bulkload.preflight import checked_parts
+from bulkload.preflight import checked_parts, refuse_too_many_cells
 from bulkload.workbook.markup import Damaged, elements, refuse_dtd
 from bulkload.workbook.sheet import Reading, Values
 from bulkload.workbook.strings import LONGEST, SharedStrings, too_long
@@ -160,6 +160,7 @@ def _table(package: _Package, name: str, title: str, state: str, part: str, valu
             raise UnusableFile(f"{name}: {title} {error}") from error
 
     package.open(part).close()  # raises where it is missing
+    refuse_too_many_cells(package.archive, package.parts[part.lower()], f"sheet {title}")
     table = Table(title, state != "visible", lines)
     return table
 

@@ -11,7 +11,7 @@ from importlib import import_module
 
 from tests.bench.whole import Settings, alone, compare, dry, scale
 
-PARTS = ("checking", "journal", "texts", "transport", "writing")
+PARTS = ("checking", "journal", "reading", "texts", "transport", "writing")
 
 
 def main() -> None:

@@ -1,0 +1,181 @@
+"""A workbook is read in a child that nothing of it outlives; harmed files are refused, or read right."""
+
+import io
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bulkload.errors import UnusableFile
+from bulkload.read import open_book
+from tests.test_preflight import packed
+from tests.test_read import SHEET, only, rows_of, text, workbook
+from tests.test_workbook import HONEST, MAIN, ours
+
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="children are told by /proc")
+
+
+def long_book(path: Path, rows: int) -> Path:
+    def pieces() -> Iterator[bytes]:
+        title = '<row r="1"><c r="A1" t="inlineStr"><is><t>a</t></is></c></row>'
+        yield f'<worksheet xmlns="{MAIN}"><sheetData>{title}'.encode()
+        for start in range(2, rows, 1000):
+            numbers = range(start, start + 1000)
+            yield "".join(f'<row r="{n}"><c r="A{n}"><v>{n * 7919 % 10**6}</v></c></row>' for n in numbers).encode()
+        yield b"</sheetData></worksheet>"
+
+    return packed(path, SHEET, pieces)
+
+
+def children() -> set[int]:
+    """The processes that this one has started, as Linux tells them."""
+    tasks = Path("/proc/self/task").iterdir()
+    return {int(number) for task in tasks for number in (task / "children").read_text().split()}
+
+
+def ended(before: set[int]) -> bool:
+    """Whether all children since then have ended, waiting a while for it."""
+    patience = time.monotonic() + 20
+    while children() - before:
+        if time.monotonic() > patience:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+@LINUX
+def test_who_stops_early_leaves_no_child(tmp_path: Path) -> None:
+    before = children()
+    path = long_book(tmp_path / "a.xlsx", 90_000)
+    frames = only(open_book(path)).frames()
+    next(frames)
+    assert children() - before
+    del frames
+    assert ended(before)
+    sheet = [only(open_book(path))]
+    assert children() - before
+    sheet.clear()
+    assert ended(before)
+
+
+@LINUX
+def test_a_child_that_is_aborted_is_an_ordinary_error(tmp_path: Path) -> None:
+    before = children()
+    frames = only(open_book(long_book(tmp_path / "a.xlsx", 150_000))).frames()
+    next(frames)
+    (child,) = children() - before
+    os.kill(child, signal.SIGABRT)
+    with pytest.raises(UnusableFile, match="damaged or incomplete: fetch it again"):
+        list(frames)
+
+
+@LINUX
+def test_the_child_of_a_parent_that_is_killed_ends(tmp_path: Path) -> None:
+    program = (
+        "import os, sys; from pathlib import Path; from bulkload.read import open_book\n"
+        "frames = open_book(Path(sys.argv[1])).sheets[0].frames(); next(frames)\n"
+        "print(Path(f'/proc/self/task/{os.getpid()}/children').read_text(), flush=True); os.kill(os.getpid(), 9)"
+    )
+    path = long_book(tmp_path / "a.xlsx", 150_000)
+    said = subprocess.run([sys.executable, "-c", program, path], capture_output=True, text=True, check=False)
+    assert (said.returncode, said.stderr) == (-signal.SIGKILL, "")
+    child = Path("/proc") / said.stdout.strip()
+    patience = time.monotonic() + 20
+    while child.exists() and (child / "stat").read_text().rpartition(")")[2].split()[0] != "Z":
+        assert time.monotonic() < patience
+        time.sleep(0.01)
+
+
+def test_the_child_loads_nothing_heavy() -> None:
+    program = (
+        "import sys, bulkload.guarded, bulkload.workbook\n"
+        "print(sorted({'pandas', 'numpy', 'openpyxl', 'xlsxwriter', 'pydantic', 'httpx'} & sys.modules.keys()))"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert said.stdout == "[]\n"
+
+
+@LINUX
+def test_the_child_learns_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CINNOX_TOKEN", "s3cret")
+    before = children()
+    sheet = only(open_book(workbook(tmp_path / "a.xlsx", ["a"], ["x"])))
+    (child,) = children() - before
+    for place in ("environ", "cmdline"):
+        assert b"s3cret" not in Path(f"/proc/{child}/{place}").read_bytes()
+    assert rows_of(sheet) == {2: ["x"]}
+
+
+def test_a_small_file_is_parsed_once(tmp_path: Path) -> None:
+    sheet = only(open_book(workbook(tmp_path / "a.xlsx", ["a"], ["x"])))
+    first, second = list(sheet.frames()), list(sheet.frames())
+    assert first[0] is second[0]
+
+
+# --- damage -----------------------------------------------------------------------------------------------------------
+
+
+def harmed(content: bytes, seeded: random.Random) -> tuple[bytes, bool]:
+    """A workbook with bytes flipped, a piece cut out, or parts swapped or harmed; and whether a checksum tells."""
+    kind = seeded.randrange(4)
+    if kind == 0:
+        flipped = bytearray(content)
+        for _ in range(seeded.randint(1, 4)):
+            flipped[seeded.randrange(len(content))] ^= 1 << seeded.randrange(8)
+        return bytes(flipped), True
+    if kind == 1:
+        start = seeded.randrange(len(content))
+        return content[:start] + content[start + seeded.randint(1, 2000) :], True
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    one, other = seeded.sample(sorted(parts), 2)
+    if kind == 2:
+        parts[one], parts[other] = parts[other], parts[one]
+    else:
+        at = seeded.randrange(len(parts[one]))
+        parts[one] = parts[one][:at] + bytes([seeded.randrange(256)]) + parts[one][at + seeded.randint(0, 3) :]
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, part in parts.items():
+            archive.writestr(name, part)
+    return out.getvalue(), False
+
+
+def outcome(path: Path, *, guarded: bool) -> Any:
+    """The cells, guarded those of the first sheet, or None where the file is refused; unguarded, by any exception."""
+    if guarded:
+        try:
+            return [(sheet.name, sheet.header, rows_of(sheet)) for sheet in open_book(path).sheets[:1]]
+        except UnusableFile:
+            return None
+    try:
+        return ours(path)
+    except Exception:
+        return None
+
+
+def test_500_harmed_workbooks_are_refused_or_read_right(tmp_path: Path) -> None:
+    seeded = random.Random(20260105)
+    paths = HONEST[::4]
+    whole = [path.read_bytes() for path in paths]
+    right = {guarded: [outcome(path, guarded=guarded) for path in paths] for guarded in (False, True)}
+    assert None not in right[False] and None not in right[True]
+    slowest = 0.0
+    for number in range(500):
+        chosen, guarded = seeded.randrange(len(paths)), number % 10 == 0
+        content, told = harmed(whole[chosen], seeded)
+        begun = time.monotonic()
+        found = outcome(text(tmp_path / paths[chosen].name, content), guarded=guarded)
+        slowest = max(slowest, time.monotonic() - begun)
+        assert found is None or not told or found == right[guarded][chosen], number
+    assert slowest < 20
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 2 << 20
