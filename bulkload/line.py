@@ -10,7 +10,7 @@ import io
 import socket
 import ssl
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ import aiohttp
 from yarl import URL
 
 from bulkload.models import Answer, HeadOnly, Lost, NotSent, Reply
-from bulkload.system import has_word
+from bulkload.system import ear
 
 # The longest body that is read, in bytes: as it arrives, and again once it is unpacked.
 MAX_BODY = 1024 * 1024
@@ -143,6 +143,7 @@ class _Watched(aiohttp.TCPConnector):
         )
         self.trail = Trail()
         self._last: asyncio.Transport | None = None
+        self._heard: Callable[[], bool] = lambda: False
 
     async def connect(self, *args: Any, **kwargs: Any) -> aiohttp.connector.Connection:
         """Give the request on the trail its one connection, the last one if that is still good."""
@@ -150,25 +151,23 @@ class _Watched(aiohttp.TCPConnector):
             raise Trouble("the connection was closed or reset before an answer came")
         self.trail.asked = True
         connection = await super().connect(*args, **kwargs)
-        if connection.transport is self._last and _spoken(connection):
+        if connection.transport is self._last and self._has_spoken(connection):
             connection.close()
             connection = await super().connect(*args, **kwargs)
-        self._last = connection.transport
+        if connection.transport is not self._last and connection.transport is not None:
+            self._last = connection.transport
+            self._heard = ear(connection.transport.get_extra_info("socket"))
         self.trail.given = True
         return connection
+
+    def _has_spoken(self, connection: aiohttp.connector.Connection) -> bool:
+        """Whether the idle connection was closed, or holds bytes that would be read as the answer to the next."""
+        return connection.protocol is None or connection.protocol.should_close or self._heard()
 
     def drop(self) -> None:
         """Cut the connection, whatever of a request or an answer may still be on it."""
         if self._last:
             self._last.abort()
-
-
-def _spoken(connection: aiohttp.connector.Connection) -> bool:
-    """Whether an idle connection was closed, or holds bytes that would be read as the answer to the next request."""
-    protocol, transport = connection.protocol, connection.transport
-    if protocol is None or transport is None or protocol.should_close:
-        return True
-    return has_word(transport.get_extra_info("socket"))
 
 
 def _fields(raw: tuple[tuple[bytes, bytes], ...]) -> dict[str, str]:
