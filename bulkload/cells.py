@@ -31,6 +31,10 @@ class Kind(IntEnum):
     FORMULA = 8
 
 
+# Characters that a cell of a workbook can hold, those beyond U+FFFF counted twice.
+LONGEST = 32_767
+
+
 def column_letter(position: int) -> str:
     """The letters over a column, from its 1-based position: 1 is A, 27 is AA."""
     letters = ""
@@ -46,7 +50,7 @@ class Spoilt:
 
     `row` is the spreadsheet's row number, `column` the 1-based position, `kind` one of `rounded number` (more than 15
     digits kept as a number), `error cell`, `formula without value`, `no date` (a number that is no day, shown as one);
-    `found` is what the file holds.
+    `reading` has words for each, and for one that it doesn't know. `found` is what the file holds, or `a formula`.
     """
 
     row: int
@@ -73,15 +77,15 @@ class Line:
 class Table:
     """A sheet as a reader gives it. `lines()` reads it anew, each time it is called, and may raise UnusableFile.
 
-    The lists are filled by then at the latest when the lines have come to their end: `facts` are for a person (a text
-    too long), `merged` has the first row, first column, last row and last column of each merged range, and
-    `hidden_columns` the first and last position of each range of them, known once the first line has come.
+    `facts` are for a person. The lists are filled when the lines have come to their end: `merged` has the first row,
+    first column, last row and last column of each merged range, and `hidden_columns` the first and last position of
+    each range of them, known once the first line has come.
     """
 
     name: str
     hidden: bool
     lines: Callable[[], Iterator[Line]]
-    facts: list[str] = field(default_factory=list)
+    facts: Sequence[str] = ()
     merged: list[tuple[int, int, int, int]] = field(default_factory=list)
     hidden_columns: list[tuple[int, int]] = field(default_factory=list)
 

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 
+from bulkload.cells import LONGEST
 from bulkload.finding import Said, of_value
 from bulkload.models import Kind, Severity
 from bulkload.resource import Column
@@ -13,6 +14,9 @@ Fits = Callable[[str], bool]
 
 _CLOCKS = {Kind.DATE: "a date", Kind.MOMENT: "a date", Kind.TIME: "a time of day", Kind.DURATION: "a length of time"}
 _AS_TEXT = "format the cell as Text and type it again."
+_TOO_LONG = (
+    f"is longer than the {LONGEST:,} characters that a cell of a workbook holds: sent whole, cut in a result as .xlsx."
+)
 _DIGITS = re.compile("[0-9]+")
 # Zeros that a number may have lost: more are no accident.
 _MOST_ZEROS = 12
@@ -189,6 +193,14 @@ def _foreign(column: Column, text: str, word: str) -> Said:
     )
     cause = f"A {script} letter stands among Latin ones."
     return _caused(of_value(column, "foreign letter", text, says, Severity.WARNING), cause)
+
+
+def too_long(column: Column, texts: Sequence[str]) -> Iterator[tuple[int, Said]]:
+    """What is to be told of the texts, by place, for which a cell of a workbook has no room."""
+    if max(map(len, texts), default=0) > LONGEST // 2:
+        for place, text in enumerate(texts):
+            if len(text) > LONGEST // 2 and len(text.encode("utf-16-le", "surrogatepass")) > 2 * LONGEST:
+                yield place, _note(column, "too long", text, _TOO_LONG)
 
 
 def _note(column: Column, rule: str, text: str, says: str) -> Said:

@@ -19,6 +19,7 @@ from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from bulkload import stamp as stamps
+from bulkload.cells import LONGEST
 from bulkload.models import Status, column_letter
 from bulkload.resource import Column, Resource
 from bulkload.wording import allowed_text, choices, example_text, note_text
@@ -26,7 +27,6 @@ from bulkload.wording import allowed_text, choices, example_text, note_text
 # What Excel's sheets can hold.
 SHEET_ROWS = 1_048_576
 _SHEET_COLUMNS = 16_384
-_CELL_UNITS = 32_767
 _NAME_LENGTH = 31
 _LIST_LENGTH = 255
 _LARGEST = 10**15
@@ -302,13 +302,13 @@ def shown(text: str) -> str:
 def cell_text(text: str) -> str:
     """The text as a cell can hold it: `shown`, and cut with a mark where it is longer than Excel allows."""
     safe = shown(text)
-    if len(safe) <= _CELL_UNITS // 2:
+    if len(safe) <= LONGEST // 2:
         return safe
     units = safe.encode("utf-16-le")
-    if len(units) <= 2 * _CELL_UNITS:
+    if len(units) <= 2 * LONGEST:
         return safe
     mark = f"… [cut, {len(text)} characters]"
-    return units[: 2 * (_CELL_UNITS - len(mark))].decode("utf-16-le", "ignore") + mark
+    return units[: 2 * (LONGEST - len(mark))].decode("utf-16-le", "ignore") + mark
 
 
 def row_height(texts: Iterable[str], widths: Iterable[float]) -> float:

@@ -28,6 +28,8 @@ READERS = {"xlsx": "bulkload.workbook", "xls": "bulkload.biff", "ods": "bulkload
 _PATIENCE = 10.0
 # Rows that the hidden sheet of a template may have.
 _STAMP_ROWS = 1_000
+# Sheets that are named where the one asked for isn't there.
+_NAMED = 20
 _LENGTH = 8
 Message = tuple[Any, ...]
 
@@ -119,7 +121,7 @@ class _Child:
         yield "opened", (stat.st_size, stat.st_mtime_ns), [self._told(table) for table in chosen], rows, tables.facts
 
     def rows(self, sheet: str, width: int) -> Iterator[Message]:
-        """Tell the rows of a sheet below its header, then what is only known at their end."""
+        """Tell the rows of a sheet below its header, and that they have come to their end."""
         table = self._tables[sheet]
         cells = 0
         for block in blocks(table, f"{self._name}: {sheet}", self._header_row, width):
@@ -131,7 +133,7 @@ class _Child:
                 )
             spoilt = [(cell.row, cell.column, cell.kind, cell.found) for cell in block.spoilt]
             yield "block", block.numbers, block.columns, block.kinds, spoilt, block.blank_rows, block.hidden_rows
-        yield "end", table.facts
+        yield ("end",)
 
     def _told(self, table: Table) -> Message:
         titles, top = header(table, self._header_row)
@@ -157,7 +159,8 @@ def _hidden_columns(table: Table, width: int) -> Iterator[str]:
 def _no_sheet(file: str, sheet: str | None, there: list[str]) -> str:
     if sheet is None:
         return f"{file} has no sheet with rows: save the table as a sheet of a normal .xlsx"
-    return f'{file} has no sheet "{sheet}": its sheets are {", ".join(there)}'
+    more = f" and {len(there) - _NAMED:,} more" if len(there) > _NAMED else ""
+    return f'{file} has no sheet "{sheet}": its sheets are {", ".join(there[:_NAMED])}{more}. Name one of them'
 
 
 if __name__ == "__main__":

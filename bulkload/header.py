@@ -21,6 +21,8 @@ _WIDER = 50
 _FAULTS = 20
 # What is in a title but not to be seen: controls, and what joins, parts or turns round the text beside it.
 _UNSEEN = frozenset({"Cc", "Cf"})
+# What a CSV result guards with an apostrophe more, so that a spreadsheet program runs nothing.
+_GUARDED = re.compile(r"^'(?='*[=+\-@\t\r＝＋－＠])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class Assigned:
 
 def match_header(sheet: Sheet, resource: Resource) -> tuple[Assigned, list[Finding]]:
     """Match titles or field names to columns, ignoring case, blanks and the star; all that is wrong comes along."""
+    sheet = _unguarded(sheet)
     resource = with_path_parameters(resource, sheet.header)
     names = names_of(resource)
     if wrong := _another_table(sheet, resource, names):
@@ -73,6 +76,17 @@ def match_header(sheet: Sheet, resource: Resource) -> tuple[Assigned, list[Findi
     assigned = Assigned(sheet, resource, columns, own, tuple(_cleaned_titles(sheet)))
     choice = [_fault(sheet, None, "", _its_columns(resource))] if unknown else []
     return assigned, [*_first(sheet, faults), *_missing(assigned), *choice]
+
+
+def unguarded(text: str) -> str:
+    """A cell or title of a CSV result as it was before the result guarded it."""
+    return _GUARDED.sub("", text)
+
+
+def _unguarded(sheet: Sheet) -> Sheet:
+    """A sheet with the titles as they were before a CSV result guarded them; any other as it is."""
+    is_result = sheet.from_text and set(map(clean, sheet.header)).issuperset(CLAIM_COLUMNS)
+    return replace(sheet, header=tuple(map(unguarded, sheet.header))) if is_result else sheet
 
 
 def with_path_parameters(resource: Resource, header: Iterable[str]) -> Resource:

@@ -79,9 +79,9 @@ def _details(one: _SheetRead) -> Iterator[str]:
     """What else a person should know of a sheet, the least expected first."""
     sheet = one.assigned.sheet
     if one.hidden_rows:
-        yield f"{rows_in_words(one.hidden_rows)} hidden in the sheet {_are(one.hidden_rows)} read like all others"
+        yield f"{_rows(one.hidden_rows, 'hidden')} read like all others"
     if one.blank_rows:
-        yield f"{rows_in_words(one.blank_rows)} {_are(one.blank_rows)} blank and skipped"
+        yield f"{_rows(one.blank_rows, 'blank')} skipped"
     if own := one.assigned.own:
         yield f"columns of an earlier result, which are not sent: {', '.join(own)}"
     if sheet.encoding:
@@ -121,8 +121,9 @@ def _facts(one: _SheetRead) -> dict[str, Any]:
     }
 
 
-def _are(count: int) -> str:
-    return "is" if count == 1 else "are"
+def _rows(count: int, what: str) -> str:
+    """`1 hidden row is`, `1,234 blank rows are`."""
+    return f"{count:,} {what} {'row is' if count == 1 else 'rows are'}"
 
 
 def _first(lines: Iterable[str], most: int | None) -> list[str]:

@@ -115,15 +115,21 @@ def checked_parts(archive: ZipFile, name: str) -> dict[str, str]:
         packed = part.compress_size
         if part.file_size > _SMALL and part.file_size > RATIO * packed:
             raise UnusableFile(
-                f"{name} holds a part ({part.filename}) that unpacks to more than {RATIO} times its size, as no "
-                "honest workbook does: copy its values to a new workbook"
+                f"{name} holds a part ({part.filename}) that unpacks to more than {RATIO} times its size, as hardly "
+                "any honest workbook does: copy its values to a new workbook"
             )
         if part.filename.startswith("/") or ".." in re.split(r"[/\\]", part.filename):
-            raise UnusableFile(f"{name} holds a part outside of it ({part.filename}): it is not opened")
+            raise UnusableFile(
+                f"{name} holds a part that leads out of it ({part.filename}), as no spreadsheet program writes: "
+                "export the table again, as .xlsx"
+            )
         if part.flag_bits & 1:
             raise UnusableFile(f"{name} is protected with a password: save it without one")
     lower = Counter(part.filename.lower() for part in parts)
     twice = [part for part, times in lower.items() if times > 1]
     if twice:
-        raise UnusableFile(f"{name} holds duplicate parts ({twice[0]}), so that nobody can tell which is meant")
+        raise UnusableFile(
+            f"{name} holds one part twice ({twice[0]}), so that nobody can tell which is meant: "
+            "export the table again, as .xlsx"
+        )
     return {part.filename.lower(): part.filename for part in parts}

@@ -11,6 +11,7 @@ from bulkload import cleaning, damage, schema
 from bulkload.declared import Dates, dates, numbers
 from bulkload.distinct import Distinct, Flags
 from bulkload.finding import Places, Said, of_cell, of_value
+from bulkload.header import unguarded
 from bulkload.models import CLEAR, MASK, Finding, Frame, Kind, Severity, Spoilt
 from bulkload.recognise import Assigned
 from bulkload.resource import Column
@@ -36,8 +37,6 @@ _HIDDEN = "The value was hidden when the result was written. Type it again."
 _NOT_UPDATED = f"{CLEAR} empties a field of a record that is updated, but this row creates one. Leave the cell empty."
 _CUT = re.compile(r"… \[cut, [0-9]+ characters\]$")
 _CUT_SAYS = "The text was cut when the result was written. Copy it from the file that was imported first."
-# What a CSV result guards with an apostrophe more, so that a spreadsheet program runs nothing.
-_GUARDED = re.compile(r"^'(?='*[=+\-@\t\r＝＋－＠])")
 _KINDS = 16  # more than there are
 
 
@@ -81,7 +80,7 @@ class Reader:
             return Distinct.blank(len(frame.text))
         cells = Distinct.of(frame.text[self.places.positions[column.name]])
         if self._assigned.is_result and self._assigned.sheet.from_text:
-            return cells.saying([_GUARDED.sub("", text) for text in cells.texts])
+            return cells.saying([unguarded(text) for text in cells.texts])
         return cells
 
     def _updates(self, frame: Frame, spoilt: Mapping[str, Sequence[Spoilt]]) -> Flags:
@@ -139,6 +138,7 @@ class _OfColumn:
         self._tell_spoilt()
         self._clean()
         self._tell_results()
+        self._tell({code: [said] for code, said in damage.too_long(self._column, self._cells.texts)})
         self._tell_kinds()
         self._clear(updates)
         shown = self._cells

@@ -15,6 +15,8 @@ from bulkload.resource import Api, Column, Resource
 # Sheets that the tool itself writes beside the data.
 OWN_SHEETS = frozenset({"About", "Summary", "Problems"})
 _OWN = "it holds no rows to import"
+# Where a file can't be read, the first so many sheets that are left alone are told, and faults of all headers.
+_SHEETS, _FAULTS = 5, 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +84,10 @@ def recognise(book: Book, apis: Mapping[str, Api], resource: str | None = None) 
             faults += wrong
             assigned.append(found)
     if faults:
-        raise UnusableFile(_listed(book.path, map(str, faults)))
+        raise UnusableFile(_listed(book.path, _first(faults, _FAULTS, "faults like these")))
     if not assigned:
-        raise UnusableFile(_listed(book.path, [*map(str, left_alone), *remarks, _nothing_recognised(apis)]))
+        others = _first(left_alone, _SHEETS, "sheets are left alone")
+        raise UnusableFile(_listed(book.path, [*others, *remarks, _nothing_recognised(apis)]))
     return Recognised(tuple(assigned), tuple(left_alone), tuple(remarks), book.facts)
 
 
@@ -118,6 +121,12 @@ def _listed(path: str, lines: Iterable[str]) -> str:
     """What is wrong with a file, which is named once."""
     first, *others = lines
     return "\n  ".join([f"{path} can't be read as it is:", first, *others]) if others else f"{path}: {first}"
+
+
+def _first(found: Sequence[object], most: int, what: str) -> list[str]:
+    """The first of many in words, and how many more there are."""
+    more = len(found) - most
+    return [*map(str, found[:most]), *([f"And {more:,} more {what}."] if more > 0 else [])]
 
 
 # Sheets

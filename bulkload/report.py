@@ -46,7 +46,12 @@ class Problem(NamedTuple):
 
 PROBLEM_TITLES = ("Sheet", "Cell", "Column", "Value", "Problem", "Kind")
 _CAUSE_TITLES = ("First sheet", "First cell", "Column", "How many", "Problem", "Kind")
-_KIND_LOOKS: Mapping[str, Look] = {Severity.WARNING: Look.WARNED, Status.UNKNOWN: Look.AMBER, "": Look.CELL}
+_KIND_LOOKS: Mapping[str, Look] = {
+    Severity.WARNING: Look.WARNED,
+    Severity.NOTE: Look.CELL,
+    Status.UNKNOWN: Look.AMBER,
+    "": Look.CELL,
+}
 _TO_CORRECT = (
     "Each cell filled red has a note that says what is wrong. Correct these cells, save this file, and import it.",
     "A cell filled yellow is worth a look; its row is sent as it is.",

@@ -125,7 +125,8 @@ class Spool:
                 if rows and rows.written:
                     rows.put_in(part, target, name)
                 else:
-                    target.writestr(name, part)
+                    with target.open(name, "w") as out:  # writestr() would note the time of day
+                        out.write(part)
 
 
 def _are_odd(texts: Sequence[str]) -> bool:

@@ -15,7 +15,7 @@ from bulkload.resource import Api, Column, Resource
 
 # Of a long list the first so many are told, and of what was read of a sheet.
 GROUPS = 20
-DETAILS = 6
+DETAILS = 8
 # Of a value so many characters are shown beside its cell.
 _VALUE = 40
 _STYLE = {

@@ -14,6 +14,7 @@ from bulkload import damage, schema
 from bulkload.distinct import Codes, Flags
 from bulkload.finding import Said, of_cell, of_value, quoted
 from bulkload.hashes import Hashed, mixed
+from bulkload.header import unguarded
 from bulkload.models import MASK, Claim, Finding, Frame, Row, Severity
 from bulkload.reading import Reader
 from bulkload.recognise import Assigned
@@ -223,7 +224,9 @@ def claims(assigned: Assigned, frame: Frame) -> dict[int, Claim]:
     if not assigned.is_result:
         return {}
     titles = ("Import run", "Source row", "Import status", "Import ID")
-    columns = [frame.text[assigned.own[title]].str.lstrip("'").tolist() for title in titles]
+    columns = [frame.text[assigned.own[title]].tolist() for title in titles]
+    if assigned.sheet.from_text:
+        columns = [list(map(unguarded, texts)) for texts in columns]
     return {
         row: Claim(run, int(source) if _ROW.fullmatch(source) else 0, status, record)
         for row, run, source, status, record in zip(frame.text.index.tolist(), *columns, strict=True)

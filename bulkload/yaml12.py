@@ -18,6 +18,9 @@ except ImportError:
 # Bounds on what a document unfolds to once its aliases are followed: ten lines of them can make a billion values.
 _MOST_VALUES = 5_000_000
 _DEEPEST = 100
+_TOO_DEEP = f"it is nested more than {_DEEPEST} levels deep"
+# What libyaml says of a thousand levels; Python's own parsers end in a RecursionError.
+_LIBYAML_TOO_DEEP = "exceeded maximum nesting depth"
 
 _TAG = "tag:yaml.org,2002:"
 # YAML's JSON schema (YAML 1.2, 10.2): what none of these matches is text. Each with what it may begin with.
@@ -82,13 +85,21 @@ def parse_yaml(text: str, source: str = "document") -> Any:
     try:
         value = _parse_json(text) if text.lstrip()[:1] in ("{", "[") else _parse_yaml(text)
         _measure(value, {})
-    except yaml.MarkedYAMLError as error:
-        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise UnusableDocument(f"{source}{line}: not YAML or JSON: {error.problem}. Correct that line.") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        what = str(error) if isinstance(error, _TooMuch) else "not YAML or JSON that can be read"
-        raise UnusableDocument(f"{source}: {what}. Correct the document.") from error
+        raise UnusableDocument(f"{source}{_told(error)}") from error
     return value
+
+
+def _told(error: Exception) -> str:
+    """What is wrong, as it follows the document's name, and what to do."""
+    problem = error.problem if isinstance(error, yaml.MarkedYAMLError) else ""
+    # Which of the two comes first hangs on how deep the stack is already.
+    if isinstance(error, RecursionError) or problem == _LIBYAML_TOO_DEEP:
+        return f": {_TOO_DEEP}. Correct the document."
+    if isinstance(error, yaml.MarkedYAMLError):
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        return f"{line}: not YAML or JSON: {problem}. Correct that line."
+    return f": {error if isinstance(error, _TooMuch) else 'not YAML or JSON that can be read'}. Correct the document."
 
 
 def _parse_json(text: str) -> Any:
@@ -131,6 +142,6 @@ def _measure(value: Any, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
         if size > _MOST_VALUES:
             raise _TooMuch(f"it unfolds to more than {_MOST_VALUES:,} values")
         if depth > _DEEPEST:
-            raise _TooMuch(f"it is nested more than {_DEEPEST} levels deep")
+            raise _TooMuch(_TOO_DEEP)
         known[id(value)] = size, depth
     return known[id(value)]

@@ -52,8 +52,8 @@ def test_all_frames_are_counted_and_what_was_read_how_is_told_with_its_first_cel
     lines = [
         "macros are not read",
         "In (the sheet is hidden): 4 rows for cinnox/destination, below the header in row 1",
-        "  1 row hidden in the sheet is read like all others",
-        "  3 rows are blank and skipped",
+        "  1 hidden row is read like all others",
+        "  3 blank rows are skipped",
         "  columns of an earlier result, which are not sent: Import ID",
         "  encoding cp1252, delimiter tab",
         "  macros are left out",

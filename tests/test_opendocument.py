@@ -127,7 +127,8 @@ def test_hostile_rows_are_refused(tmp_path: Path, rows: str, message: str) -> No
 def test_a_dtd_a_password_and_a_missing_part_are_refused(tmp_path: Path) -> None:
     dtd = '<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/hostname">]>'
     assert refusal(ods(tmp_path / "a.ods", row(cell("&amp;")), before=dtd)) == (
-        "a.ods has a DTD in content.xml, as no spreadsheet program writes: export the table again, as .xlsx"
+        "a.ods holds a document type definition (DTD) in content.xml, by which a file can fetch or multiply text. "
+        "No spreadsheet program writes one: export the table again, as .xlsx"
     )
     manifest = "<manifest:file-entry><manifest:encryption-data/></manifest:file-entry>"
     path = ods(tmp_path / "b.ods", row(cell("x")), manifest=manifest)

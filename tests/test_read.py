@@ -211,7 +211,7 @@ def test_sheets_stamp_and_hidden_parts(tmp_path: Path) -> None:
     ]
     assert [sheet.name for sheet in open_book(path, ReadOptions(sheet="About")).sheets] == ["About"]
     assert refusal(path, ReadOptions(sheet="about")) == (
-        'a.xlsx has no sheet "about": its sheets are Sheet1, About, Empty'
+        'a.xlsx has no sheet "about": its sheets are Sheet1, About, Empty. Name one of them'
     )
 
 
@@ -250,8 +250,13 @@ def test_what_a_sheet_says_of_its_size_is_not_believed(tmp_path: Path, stated: s
         (SHEET, '<row r="2"', '<row r="1"', "out of order"),
         (SHEET, 'r="B2"', 'r="XFE2"', "outside Excel's"),
         (SHEET, ' t="inlineStr"><is><t>x</t></is>', ' t="s"><v>99</v>', "damaged or incomplete"),
-        (SHEET, "<worksheet", '<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/hostname">]><worksheet', "has a DTD"),
-        ("xl/styles.xml", "<styleSheet", "<!DOCTYPE x><styleSheet", "has a DTD"),
+        (
+            SHEET,
+            "<worksheet",
+            '<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/hostname">]><worksheet',
+            "export the table",
+        ),
+        ("xl/styles.xml", "<styleSheet", "<!DOCTYPE x><styleSheet", "export the table"),
         ("xl/styles.xml", "</styleSheet>", "", "damaged or incomplete"),
         ("xl/_rels/workbook.xml.rels", "sheet1.xml", "sheet9.xml", "damaged or incomplete"),
         ("[Content_Types].xml", "spreadsheetml.sheet.main", "other", "no Excel workbook"),

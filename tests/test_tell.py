@@ -298,7 +298,7 @@ def test_what_is_about_to_happen_is_said_whole(capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().err.splitlines() == [
         "Read d.xlsx",
         "  Destinations: 2 rows for cinnox/destination, below the header in row 1",
-        "    6 rows hidden in the sheet are read like all others",
+        "    6 hidden rows are read like all others",
         "Remark.",
         "To CINNOX at https://x (connection live)",
         "Rows: 1,234 to create, 1 to update, 2 done already, 4 with errors, which are not sent, "

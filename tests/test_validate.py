@@ -19,6 +19,7 @@ from bulkload.cleaning import clean
 from bulkload.header import match_header
 from bulkload.models import CLEAR, MASK, RESULT_COLUMNS, Claim, Finding, Frame, Row, Severity, Sheet, Spoilt
 from bulkload.openapi import BUILT_IN, open_api
+from bulkload.read import open_book
 from bulkload.resource import Column, Resource
 from bulkload.seen import Seen
 from bulkload.validate import Checked, Validator, claims
@@ -814,6 +815,32 @@ def test_a_result_says_what_became_of_its_rows() -> None:
     frame = desk.frame([claimed("created"), claimed("", run=""), claimed("invalid", row="x" * 9, record="")])
     assert claims(desk.assigned, frame) == {2: Claim("R1", 2, "created", "K1"), 4: Claim("R1", 0, "invalid", "")}
     assert claims(Desk(KAZOO).assigned, Desk(KAZOO).frame([example(KAZOO)])) == {}
+
+
+def test_an_id_of_a_result_keeps_its_own_apostrophe() -> None:
+    """A workbook guards nothing, a CSV alone what begins like a formula, with one apostrophe more."""
+    claimed_ids = ["'7", "''7", "'=7", "''=7"]
+    for from_text, ids in ((False, claimed_ids), (True, ["'7", "''7", "=7", "'=7"])):
+        desk = Desk(KAZOO, own=RESULT_COLUMNS, from_text=from_text)
+        said_ids = claims(desk.assigned, desk.frame([claimed("created", record=one) for one in claimed_ids]))
+        assert [claim.id for claim in said_ids.values()] == ids
+
+
+@pytest.mark.parametrize("title", ["=code", "@code", "+code", "-code", "'=code"])
+def test_a_title_that_a_csv_result_guards_is_known_again(title: str, tmp_path: Path) -> None:
+    """So often as the result is imported again: its heading doesn't grow."""
+    code, *others = ROUTE.columns
+    route = replace(ROUTE, columns=(replace(code, title=title, required=False), *others))
+    headings, own = (route.columns[0].heading, *(column.heading for column in others)), route.columns
+    text = pd.DataFrame("1", index=pd.RangeIndex(2, 3, name="row"), columns=range(1, len(own) + 1), dtype="str")
+    for again in range(2):
+        path = tmp_path / f"{again}.csv"
+        sheet = write.ResultSheet("Routes", headings, own, route, [write.ResultFrame(text)])
+        write.write_result(path, [sheet], write.Summary())
+        assigned, faults = match_header(open_book(path).sheets[0], route)
+        assert (faults, assigned.columns[1].name, assigned.is_result) == ([], code.name, True)
+        assert assigned.sheet.header[: len(own)] == headings
+        headings = assigned.sheet.header[: len(own)]
 
 
 def test_rows_that_are_done_are_only_read_and_hidden_or_cut_cells_of_others_are_errors() -> None:

@@ -95,8 +95,9 @@ def test_what_is_wrong_in_a_line_is_told_with_it(text: str, line: int, problem: 
     [
         ("a: \x00", "not YAML or JSON that can be read"),
         ("1" * 5000, "not YAML or JSON that can be read"),
-        ("[" * 100_000, "not YAML or JSON that can be read"),
-        ("- " * 5_000, "not YAML or JSON that can be read"),
+        ("[" * 100_000, "it is nested more than 100 levels deep"),
+        ("- " * 300, "it is nested more than 100 levels deep"),
+        ("- " * 5_000, "it is nested more than 100 levels deep"),
         ("[1e999]", "a number in it is too large"),
         ("[" * 101 + "]" * 101, "it is nested more than 100 levels deep"),
         (laughs(30), "it unfolds to more than 5,000,000 values"),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import IO, Any
 from xml.parsers import expat
 
-from bulkload.errors import UnusableFile
+from bulkload.workbook.markup import refuse
 
 Attributes = dict[str, str]
 
@@ -41,7 +41,7 @@ def events(stream: IO[bytes], part: str, listen: Callable[[Any, list[Any]], None
     """
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.buffer_text = True
-    parser.StartDoctypeDeclHandler = lambda *_: _refuse(part)
+    parser.StartDoctypeDeclHandler = lambda *_: refuse(part)
     found: list[Any] = []
     listen(parser, found)
     try:
@@ -77,7 +77,3 @@ def elements(stream: IO[bytes], part: str) -> Iterator[tuple[str, Attributes] | 
         parser.CharacterDataHandler = found.append
 
     return events(stream, part, listen)
-
-
-def _refuse(part: str) -> None:
-    raise UnusableFile(f"has a DTD in {part}, as no spreadsheet program writes: export the table again, as .xlsx")

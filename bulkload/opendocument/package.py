@@ -70,8 +70,8 @@ def _sheets(stream: IO[bytes], styles: Styles) -> list[tuple[str, str]]:
 
 def _table(archive: ZipFile, part: str, name: str, title: str, place: int, hidden: bool, styles: Styles) -> Table:
     def lines() -> Iterator[Line]:
-        for known in (table.facts, table.merged, table.hidden_columns):
-            known.clear()
+        table.merged.clear()
+        table.hidden_columns.clear()
         try:
             with archive.open(part) as stream:
                 yield from sheet.lines(stream, part, place, styles, table)

@@ -6,13 +6,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import IO, Any
 
-from bulkload.cells import Kind, Line, Spoilt, Table
+from bulkload.cells import LONGEST, Kind, Line, Spoilt, Table
 from bulkload.errors import UnusableFile
 from bulkload.formats import NO_DATE, show
 from bulkload.opendocument.markup import CALC, OFFICE, SHEET, SUB_TABLE, TABLE, TEXT, Attributes, events
 from bulkload.opendocument.styles import BOOLEAN, Styles
 from bulkload.workbook.markup import Damaged
-from bulkload.workbook.strings import LONGEST, too_long
 
 # What the programs that write .ods have room for, and the cells of a file that are read at most, repeated ones too.
 _ROWS, _COLUMNS, _CELLS = 1_048_576, 16_384, 20_000_000
@@ -166,8 +165,6 @@ class _Reader:
             return
         if self._column > _COLUMNS:
             raise UnusableFile(f"is damaged: row {self._number + 1} is longer than a sheet's {_COLUMNS} columns")
-        if len(text) > LONGEST and not self._table.facts:
-            self._table.facts.append(too_long(text))
         if times == 1 and column == len(self._texts):
             self._texts.append(text)
             self._kinds.append(kind)

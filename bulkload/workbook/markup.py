@@ -29,7 +29,7 @@ class Parser:
         known = {f"{namespace} {name[1:-1]}": name for namespace in _MAIN for name in names}
         self._parser: Any = expat.ParserCreate(namespace_separator=" ", intern=known)
         self._parser.buffer_text = True
-        self._parser.StartDoctypeDeclHandler = lambda *_: _refuse(part)
+        self._parser.StartDoctypeDeclHandler = lambda *_: refuse(part)
         self._parser.XmlDeclHandler = self._declared
         self._found: list[Any] = []
         self.is_utf8 = True
@@ -78,5 +78,9 @@ def _own(name: str) -> str:
     return name.rpartition(" ")[2]
 
 
-def _refuse(part: str) -> None:
-    raise UnusableFile(f"has a DTD in {part}, as no spreadsheet program writes: it is not opened")
+def refuse(part: str) -> None:
+    """Raise UnusableFile for a part that has a DTD."""
+    raise UnusableFile(
+        f"holds a document type definition (DTD) in {part}, by which a file can fetch or multiply text. No spreadsheet "
+        "program writes one: export the table again, as .xlsx"
+    )

@@ -11,7 +11,7 @@ from bulkload.errors import UnusableFile
 from bulkload.preflight import checked_parts, refuse_too_many_cells
 from bulkload.workbook.markup import Damaged, elements, refuse_dtd
 from bulkload.workbook.sheet import Reading, Values
-from bulkload.workbook.strings import LONGEST, SharedStrings, too_long
+from bulkload.workbook.strings import SharedStrings
 from bulkload.workbook.styles import formats
 
 _TYPES = "[content_types].xml"
@@ -73,7 +73,6 @@ def _tables(package: _Package, name: str) -> Tables:
     if "externalLink" in by_kind:
         facts.append("It takes values from other workbooks, as they were when it was saved. None of those was opened.")
     strings = _strings(package, by_kind)
-    facts += [too_long(text) for text in (max(strings, key=len, default=""),) if len(text) > LONGEST]
     codes: list[str] = []
     if "styles" in by_kind:
         with package.open(by_kind["styles"]) as stream:
@@ -150,7 +149,6 @@ def _sheets(package: _Package, main: str) -> tuple[list[tuple[str, str, str]], b
 
 def _table(package: _Package, name: str, title: str, state: str, part: str, values: Values) -> Table:
     def lines() -> Iterator[Line]:
-        table.facts.clear()
         table.merged.clear()
         table.hidden_columns.clear()
         try:

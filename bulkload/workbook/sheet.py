@@ -11,7 +11,7 @@ from bulkload.errors import UnusableFile
 from bulkload.formats import NO_DATE, is_plain, is_shortest, show
 from bulkload.workbook.markup import CHUNK, Attributes, Damaged, Parser
 from bulkload.workbook.plain import COLUMNS, PLACES, ROW, PlainRow, meant, plain_row
-from bulkload.workbook.strings import LONGEST, too_long, unescaped
+from bulkload.workbook.strings import unescaped
 
 _ROWS = 1_048_576
 _REFERENCE = re.compile(r"\$?([A-Za-z]{1,3})\$?([0-9]{1,7})")
@@ -67,7 +67,7 @@ class Values:
         self._known: dict[tuple[str | None, str], Shown] = {}
         self._date1904 = date1904
 
-    def plain(self, row: PlainRow, number: int, facts: list[str]) -> tuple[list[str], bytearray, list[Spoilt]]:
+    def plain(self, row: PlainRow, number: int) -> tuple[list[str], bytearray, list[Spoilt]]:
         """Texts, kinds and spoilt cells of a plain row. In one piece, since here the time of reading goes."""
         strings, is_plain, known = self._strings, self._plain, self._known
         texts: list[str] = []
@@ -90,18 +90,16 @@ class Values:
                 text, code, fault = known[style, value]
             else:
                 said = meant(inline or "") if value is None else value
-                text, code, fault = self.shown(kind or "n", style, said, facts)
+                text, code, fault = self.shown(kind or "n", style, said)
             texts.append(text)
             kinds.append(code)
             if fault:
                 spoilt.append(Spoilt(number, place + 1, fault, text))
         return texts, kinds, spoilt
 
-    def shown(self, kind: str, style: str | None, text: str, facts: list[str]) -> Shown:
+    def shown(self, kind: str, style: str | None, text: str) -> Shown:
         """A cell of that type as text. Raises Damaged, ValueError, LookupError."""
         if kind in _OWN_TEXT:
-            if len(text) > LONGEST:
-                facts.append(too_long(text))
             return unescaped(text), _TEXT, ""
         text = text.strip()
         match kind:
@@ -193,7 +191,7 @@ class Reading:
             plain = plain_row(number, text[row.end() : end])
             if plain:
                 self._last = _row_number(int(number), self._last)
-                cells = self._values.plain(plain, self._last, self._table.facts)
+                cells = self._values.plain(plain, self._last)
                 yield Line(self._last, *cells, hidden)
             else:
                 found = [*self._parser.feed(text[place:after].encode())]
@@ -245,7 +243,7 @@ class Reading:
         text, formula, valued = _read(items)
         if formula and not text.strip() and not (valued and kind == "str"):
             return "", _TEXT, "formula without value"
-        text, code, fault = self._values.shown(kind, cell.get("s"), text, self._table.facts)
+        text, code, fault = self._values.shown(kind, cell.get("s"), text)
         return text, _FORMULA if formula and text and code == _TEXT and not fault else code, fault
 
 

@@ -9,8 +9,6 @@ from bulkload.workbook.plain import STRING, meant
 _ESCAPE = re.compile("_x([0-9A-Fa-f]{4})_")
 _SURROGATES = frozenset(map(chr, range(0xD800, 0xE000)))
 _NAMES = _SST, _SI, _T, _AID = "<sst>", "<si>", "<t>", "<rPh>"
-# Characters that a cell of Excel's can hold.
-LONGEST = 32_767
 _TEXT_BEGINS = None
 _SI_ENDS = b"</si>"
 # Bytes that a plain string may have with what stands before it.
@@ -23,11 +21,6 @@ def unescaped(text: str) -> str:
         return text
     plain = _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)
     return text if _SURROGATES.intersection(plain) else plain
-
-
-def too_long(text: str) -> str:
-    """What to tell of a text that is longer than LONGEST."""
-    return f"A text has {len(text):,} characters, but a cell of a workbook can hold {LONGEST:,}: a result cuts it."
 
 
 class SharedStrings:

@@ -6,7 +6,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
 
-from tests.bad_input.door import Door
+from tests.bad_input.door import Apart, Door
 from tests.bad_input.judge import Kind, Seen, faults
 from tests.bad_input.kinds import KINDS
 
@@ -14,10 +14,10 @@ from tests.bad_input.kinds import KINDS
 _LINES = 8
 
 
-def _seen(door: Door, kind: Kind) -> Seen:
+def _seen(door: Door, apart: Apart, kind: Kind) -> Seen:
     file = door.file(kind)
     if kind.hostile:
-        ended = door.check_apart(file)
+        ended = door.check_apart(file, apart)
         return Seen(ended.status, f"{ended.said}\n({ended.peak:,.0f} MiB, {ended.cpu:.1f} s of CPU)")
     said = StringIO()
     with redirect_stdout(said), redirect_stderr(said):
@@ -29,12 +29,12 @@ def _seen(door: Door, kind: Kind) -> Seen:
 def main(words: list[str]) -> int:
     """Show the kinds; gives how many did not become what the table says."""
     wrong = 0
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, Apart() as apart:
         door = Door.of(Path(folder))
         for kind in KINDS:
             if words and not any(word in kind.name for word in words):
                 continue
-            seen = _seen(door, kind)
+            seen = _seen(door, apart, kind)
             found = faults(kind, seen)
             wrong += bool(found)
             print(f"{'WRONG' if found else 'right'} {kind.name}: {kind.verdict.name}, ends with {seen.status}")

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,17 +17,49 @@ from bulkload.read import ReadOptions
 from tests.bad_input.judge import SCHEMA, Kind, Rows
 from tests.support import document
 
-# Runs the command that follows and tells, as JSON, how it ended and the peak memory in KiB of the largest process in
-# it. A process of its own, since a process starts with the peak of the one that it was made from. The limits (seconds
-# of CPU, bytes of memory, of each process) are far more than any refusal takes: they end a file that hangs the program.
-_MEASURE = """
+# Has bulkload at hand, and for each line of stdin (the file for what is said, and the arguments) runs it in a copy of
+# itself: tells, as JSON, how that ended, and the peak memory in KiB of the largest process in it. The copy begins with
+# the peak of this process, which has read nothing. The limits (seconds of CPU, bytes of memory, of each process) are
+# far more than any refusal takes: they end a file that hangs the program.
+_APART = """
 import json, os, resource, sys
-resource.setrlimit(resource.RLIMIT_CPU, (10, 10))
-resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
-child = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
-_, status, used = os.wait4(child, 0)
-print(json.dumps([os.waitstatus_to_exitcode(status), used.ru_maxrss, used.ru_utime + used.ru_stime]))
+from bulkload import arrange, cli, pipeline, talk
+for line in sys.stdin:
+    said, *arguments = json.loads(line)
+    child = os.fork()
+    if not child:
+        resource.setrlimit(resource.RLIMIT_CPU, (10, 10))
+        resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
+        file = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0), os.dup2(file, 1), os.dup2(file, 2)
+        sys.argv[1:] = arguments
+        cli.main()
+    _, status, used = os.wait4(child, 0)
+    print(json.dumps([os.waitstatus_to_exitcode(status), used.ru_maxrss, used.ru_utime + used.ru_stime]), flush=True)
 """
+
+
+class Apart:
+    """A process from which commands come into being, each in a process of its own; they begin at once."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _APART], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def __enter__(self) -> "Apart":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate()
+
+    def run(self, arguments: Sequence[str], said: Path) -> tuple[int, float, float]:
+        """Run a command, which says what it says into a file; exit status, peak in KiB, seconds of CPU."""
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.write(json.dumps([str(said), *arguments]) + "\n")
+        self._process.stdin.flush()
+        status, peak, cpu = json.loads(self._process.stdout.readline())
+        return status, peak, cpu
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,21 +96,11 @@ class Door:
         """The exit status of `bulkload check`, in this process, which says what it says."""
         return cli.run(self._arguments(file, sheet))
 
-    def check_apart(self, file: Path) -> Ended:
+    def check_apart(self, file: Path, apart: Apart) -> Ended:
         """`bulkload check` in a process of its own."""
-        program = [sys.executable, "-c", "from bulkload.cli import main; main()", *self._arguments(file)]
-        with (self.folder / "said").open("w+", encoding="utf-8") as said:
-            measured = subprocess.run(
-                [sys.executable, "-I", "-S", "-c", _MEASURE, *program],
-                stdout=subprocess.PIPE,
-                stderr=said,
-                check=True,
-                text=True,
-            )
-            said.seek(0)
-            *printed, ended = measured.stdout.splitlines()
-            status, peak, cpu = json.loads(ended)
-            return Ended(status, "\n".join([*printed, said.read()]), peak / 1024, cpu)
+        said = self.folder / "said"
+        status, peak, cpu = apart.run(self._arguments(file), said)
+        return Ended(status, said.read_text(encoding="utf-8"), peak / 1024, cpu)
 
     def rows(self, file: Path, sheet: str = "") -> Rows:
         """The rows that an import would send, by row number; none of a file that is refused."""

@@ -62,7 +62,7 @@ class Kind:
 
 _STATUS = {0: ACCEPT | TELL, 1: INVALID, 2: REFUSE}
 # A file is refused in a line, or in one for each wrong title.
-_LINES = 5
+_LINES = 8
 _NEXT_STEP = re.compile(
     r"\b(save|open|rename|export|type|correct|format|unpack|name|delete|fill|give|clear|take|put|write|fetch|add|say|"
     r"split|remove|begin|shorten|look|unmerge|copy|move|needs|quotes|written twice)\b|--",

@@ -168,7 +168,7 @@ def a_hundred_thousand_columns() -> bytes:
 
 
 def more_rows_than_a_sheet_holds() -> bytes:
-    return b"name\n" + b"".join(b"%d\n" % place for place in range(1_048_576))
+    return b"name\n" + b"\n" * 1_048_575 + b"a\n"  # blank ones count, and take little time
 
 
 # --- values -----------------------------------------------------------------------------------------------------------

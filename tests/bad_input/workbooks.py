@@ -134,6 +134,11 @@ def a_cell_of_40_000_characters() -> bytes:
     return workbook(HEADER, ("a", "x" * 40_000))
 
 
+def a_shared_text_of_40_000_characters() -> bytes:
+    made = parts({"things": sheet(rows(HEADER, ("a", Cell(' t="s"', "<v>0</v>"))))})
+    return zip_of(with_strings(made, f'<sst xmlns="{MAIN}"><si><t>{"x" * 40_000}</t></si></sst>'))
+
+
 def cells_of_every_honest_type() -> bytes:
     header = ("name", "value", "when", "flag")
     rich = Cell(' t="inlineStr"', "<is><r><t>one </t></r><r><rPr><b/></rPr><t>two</t></r></is>")
@@ -205,6 +210,10 @@ def sheets_whose_names_differ_only_by_case() -> bytes:
 
 def three_thousand_sheets() -> bytes:
     return zip_of(parts({f"Sheet{place}": sheet("") for place in range(3000)}))
+
+
+def two_hundred_sheets_of_other_things() -> bytes:
+    return zip_of(parts({f"Sheet{place}": sheet(rows(("other", "x"), ("1", "2"))) for place in range(200)}))
 
 
 def an_empty_sheet() -> bytes:
@@ -421,6 +430,12 @@ def a_million_rows_of_the_same_cells() -> bytes:
 def a_string_of_a_gibibyte() -> bytes:
     made = with_strings(_parts(), f'<sst xmlns="{MAIN}"><si><t>BOMB</t></si></sst>')
     return _bombed(made, "xl/sharedStrings.xml", "x" * _MEBIBYTE, 1024)
+
+
+def more_styles_than_excel_keeps() -> bytes:
+    noise = Random(1)  # so that it is no bomb of a zip besides
+    styles = "".join(f"<xf numFmtId='{noise.randrange(10**9)}'/>" for _ in range(70_000))
+    return _edited("xl/styles.xml", "</cellXfs>", f"{styles}</cellXfs>")
 
 
 def two_hundred_million_styles() -> bytes:
