@@ -12,7 +12,7 @@ from bulkload.errors import DiskError, UsageError
 from bulkload.system import create_private, network_share
 
 # Seconds that the end of the program waits at most for a commit that is under way.
-_LEAVING = 0.5
+_LEAVING = 0.2
 # "bulk" in the head of the file: by it a journal is told from another program's database.
 _APPLICATION = 0x62756C6B
 
