@@ -11,6 +11,8 @@ from typing import Any, Self
 from bulkload.errors import DiskError, UsageError
 from bulkload.system import create_private, network_share
 
+# Seconds that the end of the program waits at most for a commit that is under way.
+_LEAVING = 0.2
 # "bulk" in the head of the file: by it a journal is told from another program's database.
 _APPLICATION = 0x62756C6B
 
@@ -65,7 +67,12 @@ class Database:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._db.close()
+        # SQLite would wait for a commit whose disk hangs, and whoever leaves can't. What it will be is not lost.
+        if self._lock.acquire(timeout=_LEAVING):
+            try:
+                self._db.close()
+            finally:
+                self._lock.release()
 
     @contextmanager
     def _trouble(self) -> Iterator[None]:

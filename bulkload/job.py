@@ -123,7 +123,8 @@ class Preview:
 
 @dataclass(slots=True)
 class Report:
-    """What a run, or a check, has to tell at its end. `unknown_in` are the runs whose rows are to be settled.
+    """What a run, or a check, has to tell at its end. `unknown_in` are the runs whose rows are to be settled,
+    `repeated_in` those of them that settle some by sending them again, with their key.
 
     `read` is None where no file was read: it is gone.
     """
@@ -138,7 +139,14 @@ class Report:
     run: Run | None = None
     stopped: list[str] = field(default_factory=list)
     unknown_in: list[str] = field(default_factory=list)
+    repeated_in: list[str] = field(default_factory=list)
     limited: bool = False
+
+    def hear(self, journal: Journal) -> None:
+        """Take from the journal where what is unknown can be settled."""
+        assert self.run
+        self.unknown_in = journal.unknown_in(self.run.id)
+        self.repeated_in = [run for run in self.unknown_in if journal.repeats(run)]
 
     def total(self, *statuses: Status) -> int:
         """How many rows have one of these statuses."""

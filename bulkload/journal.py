@@ -3,6 +3,8 @@
 Never a body, never a secret: rows are known by keyed hashes of their content.
 """
 
+import math
+import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -59,11 +61,15 @@ class Journal(Ledger):
         path: Path,
         *,
         clock: Callable[[], datetime] = now,
+        monotonic: Callable[[], float] = time.monotonic,
         migrations: Sequence[str] = MIGRATIONS,
         share: Callable[[Path], str] = network_share,
     ) -> None:
-        """Open the journal at `path`: see Runs."""
+        """Open the journal at `path`: see Runs. `monotonic` is a clock in seconds that nobody can set."""
         super().__init__(path, clock=clock, migrations=migrations, share=share)
+        self._monotonic = monotonic
+        self._opened = (clock(), monotonic())
+        self._given_up: dict[tuple[str, str, int], float] = {}
 
     def add(self, run: str, target: str, rows: Iterable[NewRow]) -> None:
         """Record rows of a run that go to this target, with room for their outcome.
@@ -118,6 +124,24 @@ class Journal(Ledger):
             # Of no rows at all, SQLite says -1.
             if max(begun, 0) != len(intents) or max(ended, 0) != len(outcomes):
                 raise BulkloadError(f"The journal's rows of run {run} are not those that were to be sent.")
+        moment = self._monotonic()
+        for one in outcomes:
+            if one.status is Status.UNKNOWN and one.time is None:
+                self._given_up[run, one.sheet, one.row] = moment
+
+    def age(self, outcome: Outcome) -> float:
+        """The seconds since a row was given up; endless for one that was never sent.
+
+        Who sets the clock changes nothing of that while this journal is open. Of what was given up before, only the
+        times are known that the clock showed: then, and when the journal was opened.
+        """
+        moment = self._given_up.get((outcome.run, outcome.sheet, outcome.row))
+        if moment is not None:
+            return self._monotonic() - moment
+        if outcome.time is None:
+            return math.inf
+        began, opened = self._opened
+        return max((began - outcome.time).total_seconds() + self._monotonic() - opened, 0.0)
 
     def rearrange(self, run: str, target: str, resource: str, changes: Changes) -> None:
         """Let a run's rows of one resource follow their file. A row without a fingerprint is forgotten: the file says

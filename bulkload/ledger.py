@@ -33,6 +33,12 @@ class Ledger(Runs):
         with self._trouble():
             return dict(self._db.execute(query, (run, stored(self._clock()))).fetchall())
 
+    def repeats(self, run: str) -> int:
+        """How many unknown rows of the run may be sent again: the key that they were sent with still lives."""
+        query = "SELECT count(*) FROM rows WHERE run = ? AND status = 'unknown' AND action != '' AND once_until > ?"
+        with self._trouble():
+            return int(self._db.execute(query, (run, stored(self._clock()))).fetchone()[0])
+
     def open_rows(self, run: str, target: str) -> list[OpenRow]:
         """The run's rows on this target that may exist, and those that were created without an ID being known.
 

@@ -8,7 +8,7 @@ from typing import Self
 from bulkload import plan, write
 from bulkload.batches import Batch, plan_rows
 from bulkload.connection import base_url
-from bulkload.errors import NotConfirmed, UsageError
+from bulkload.errors import NotConfirmed, UnusableFile, UsageError
 from bulkload.intake import Intake
 from bulkload.job import Job, Part, Preview, Report, divide, open_again, open_file, refuse_empty
 from bulkload.journal import Journal, NewRow, OpenRow
@@ -17,7 +17,7 @@ from bulkload.models import UPDATE, Book, Outcome, Request, Row, Run, Severity, 
 from bulkload.recognise import Assigned, Recognised
 from bulkload.resolve import by_word
 from bulkload.resource import Resource
-from bulkload.result import foresee, marked_sheet, problems_of, refuse_other_file
+from bulkload.result import foresee, marked_sheet, problems_of, refuse_other_file, write_statuses
 from bulkload.run import Course
 from bulkload.seen import Seen
 from bulkload.validate import Validator
@@ -35,7 +35,7 @@ class Import(Course):
         self.run = self.report.run = self._begin(book, parts)
         with ExitStack() as stack:
             with self._undone():
-                stack.enter_context(_held(self.journal, parts, self.run))
+                stack.enter_context(_held(self.journal, [part.target for part in parts], self.run))
                 self._plan(parts, found)
             yield from self.send_all(parts)
             self.write(found)
@@ -98,7 +98,7 @@ class _Continued(Course):
     def _held(self, parts: Sequence[Part]) -> ExitStack:
         """Keep others away while this is entered; what was in flight at a cut is unknown from now on."""
         with ExitStack() as stack:
-            stack.enter_context(_held(self.journal, parts, self.run))
+            stack.enter_context(_held(self.journal, [part.target for part in parts], self.run))
             self.journal.give_up(self.run.id, max(part.connection.deadline for part in parts))
             return stack.pop_all()
 
@@ -168,21 +168,37 @@ class Resolve(_Continued):
     """Settle a run's unknown rows: by a person's word, or by asking the API once it can know."""
 
     def outcomes(self) -> Iterator[Outcome]:
-        """Take the words, ask about the rest, and write the result anew."""
-        book, found, parts = self._opened()
+        """Take the words, ask about the rest, and write the result anew. To take them the journal is enough."""
+        try:
+            book, found, parts = self._opened()
+        except UnusableFile as trouble:
+            if not self.job.words:
+                raise
+            yield from self._words_alone(str(trouble))
+            return
         refuse_other_file(self.job, book, self.run)
         with self._held(parts):
-            yield from self._take_words(parts)
+            yield from self._take_words([part.target for part in parts])
             for part in parts:
                 yield from self.settle(part, wait=True)
             self.write(found)
 
-    def _take_words(self, parts: Sequence[Part]) -> Iterator[Outcome]:
+    def _words_alone(self, trouble: str) -> Iterator[Outcome]:
+        """Take the words where the file can't be read: without it the API can't be asked about the rest."""
+        targets = self.journal.targets(self.run.id)
+        with _held(self.journal, targets, self.run):
+            yield from self._take_words(targets)
+            self.journal.end(self.run.id)
+            self.report.hear(self.journal)
+            self.report.remarks.append(f"{trouble} The result holds the statuses alone.")
+            write_statuses(self.job, self.journal, self.run, self.report)
+
+    def _take_words(self, targets: Sequence[str]) -> Iterator[Outcome]:
         """Write down what a person says of unknown rows. Raises UsageError for a row that isn't unknown."""
         unknown = [
             row
-            for part in parts
-            for row in self.journal.open_rows(self.run.id, part.target)
+            for target in targets
+            for row in self.journal.open_rows(self.run.id, target)
             if row.outcome.status is Status.UNKNOWN
         ]
         meant = [(self._meant(place, unknown), record) for place, record in self.job.words.items()]
@@ -295,10 +311,10 @@ def _where(parts: Sequence[Part]) -> tuple[str, ...]:
     )
 
 
-def _held(journal: Journal, parts: Sequence[Part], run: Run) -> ExitStack:
+def _held(journal: Journal, targets: Sequence[str], run: Run) -> ExitStack:
     """Keep other runs away from the targets of this one. Raises UsageError that names a run at work there."""
     with ExitStack() as stack:
-        for place in sorted({part.target for part in parts}):
+        for place in sorted(set(targets)):
             stack.enter_context(journal.hold(place, run.id))
         return stack.pop_all()
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 from bulkload.answer import Meaning, Verdict, judge
@@ -111,19 +112,20 @@ class Resolver:
         Credentials that are refused are a reason to stop. Raises DiskError.
         """
         self._loop = asyncio.get_running_loop()
-        waits = sorted(rows, key=self._rest)
-        if waits and self._manners.wait and (rest := self._rest(waits[-1])) >= _WORTH_TELLING:
-            until = self._clock.now() + timedelta(seconds=rest)
+        waits = sorted(((self._rest(row), row) for row in rows), key=itemgetter(0))
+        if waits and self._manners.wait and waits[-1][0] >= _WORTH_TELLING:
+            until = self._clock.now() + timedelta(seconds=waits[-1][0])
             self._told(f"The API may still be at work on some rows: asking about the last of them at {until:%H:%M:%S}.")
-        left = iter(waits)
+        begun = self._clock.monotonic()
+        left = iter([(begun + rest, row) for rest, row in waits])
         await asyncio.gather(*(self._work(left, line, tell) for _ in range(self._manners.concurrency)))
         if self._trouble:
             raise self._trouble
 
-    async def _work(self, left: Iterator[Open], line: Line, tell: Callable[[Outcome], None]) -> None:
+    async def _work(self, left: Iterator[tuple[float, Open]], line: Line, tell: Callable[[Outcome], None]) -> None:
         try:
-            for row in left:
-                if not await self._is_due(row):
+            for due, row in left:
+                if not await self._is_due(due):
                     continue
                 outcome = _fit_to_show(await resolve(row, line.settings, self._asker(row, line)), row, line.signer)
                 if outcome != row.outcome and not self.stopped:
@@ -136,9 +138,12 @@ class Resolver:
             self._trouble = self._trouble or trouble
             self._pace.stop(str(trouble))
 
-    async def _is_due(self, row: Open) -> bool:
-        """Whether the row may be asked about, once it has been waited for if it is to be."""
-        while (rest := self._rest(row)) > 0 and self._manners.wait and not self.stopped:
+    async def _is_due(self, due: float) -> bool:
+        """Whether a row may be asked about that may from this moment on, once that has been waited for if it is to be.
+
+        The moment is one of the monotonic clock: nobody puts that forward.
+        """
+        while (rest := due - self._clock.monotonic()) > 0 and self._manners.wait and not self.stopped:
             await self._pace.rest(rest)
         return rest <= 0 and not self.stopped
 
@@ -147,9 +152,9 @@ class Resolver:
 
         Of a row that was created only the ID is asked, which needs no waiting.
         """
-        if row.outcome.status is Status.CREATED or row.outcome.time is None:
+        if row.outcome.status is Status.CREATED:
             return 0.0
-        return self._manners.settle - (self._clock.now() - row.outcome.time).total_seconds()
+        return max(self._manners.settle - self._journal.age(row.outcome), 0.0)
 
     def _asker(self, row: Open, line: Line) -> Ask:
         """What asks the API about this row, again while it has no time for it."""

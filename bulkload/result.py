@@ -71,15 +71,21 @@ def result_again(job: Job, journal: Journal, run: Run) -> Report:
     Raises UnusableFile if another file stands in its place.
     """
     report = Report(run=run)
+    report.hear(journal)
     if not job.file.exists():
-        report.remarks = [f"{job.file} is gone: the result holds the statuses alone."]
-        sheets = [_statuses(journal, run, sheet, report) for sheet in journal.sheets(run.id)]
-        _write(journal, run, sheets, report, job.result or result_path(Path(job.file.name), run.result))
+        report.remarks.append(f"{job.file} is gone: the result holds the statuses alone.")
+        write_statuses(job, journal, run, report)
         return report
     book, found = open_again(job, journal, run)
     refuse_other_file(job, book, run)
     write_result(job, journal, run, found, report, Silent())
     return report
+
+
+def write_statuses(job: Job, journal: Journal, run: Run, report: Report) -> None:
+    """Write the result of a run whose file can't be read, and put into the report what it tells."""
+    sheets = [_statuses(journal, run, sheet, report) for sheet in journal.sheets(run.id)]
+    _write(journal, run, sheets, report, job.result or result_path(Path(job.file.name), run.result))
 
 
 def refuse_other_file(job: Job, book: Book, run: Run) -> None:

@@ -124,7 +124,7 @@ class Course(ABC):
         counts = self.journal.counts(self.run.id)
         self.progress.phase("Writing the result", sum(counts.values()))
         self.report.limited = bool(self.job.limit) and not self.report.stopped
-        self.report.unknown_in = self.journal.unknown_in(self.run.id)
+        self.report.hear(self.journal)
         try:
             write_result(self.job, self.journal, self.run, found, self.report, self.progress)
         except UnusableFile as trouble:

@@ -154,6 +154,11 @@ class Runs(Database):
         with self._trouble():
             return [name for (name,) in self._db.execute("SELECT DISTINCT sheet FROM rows WHERE run = ?", (run,))]
 
+    def targets(self, run: str) -> list[str]:
+        """Where the run's rows went to, or were to go."""
+        with self._trouble():
+            return [name for (name,) in self._db.execute("SELECT DISTINCT target FROM rows WHERE run = ?", (run,))]
+
     def resources(self, run: str) -> list[str]:
         """The full names of the resources that the run's rows were for."""
         with self._trouble():

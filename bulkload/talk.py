@@ -275,8 +275,10 @@ def _next(report: Report, options: Sequence[str]) -> str:
     import_again = as_typed(["bulkload", "import", str(report.results[0]), *options])
     sandbox = "--sandbox" in options
     if report.total(Status.UNKNOWN) and not sandbox:
+        # While its key lives, to send a row again is what surely tells; and then it may live no more.
+        verb, runs = ("resume", report.repeated_in) if report.repeated_in else ("resolve", report.unknown_in)
         # The unknown rows may be those of a run before: that one is to be settled.
-        return as_typed(["bulkload", "resolve", *(report.unknown_in[:1] or [report.run.id]), *options])
+        return as_typed(["bulkload", verb, *(runs[:1] or [report.run.id]), *options])
     if report.total(Status.FAILED, Status.NOT_SENT) and not sandbox:
         return as_typed(["bulkload", "resume", report.run.id, *options])
     if report.total(Status.INVALID, Status.REJECTED):

@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 from bulkload.system import interrupts
 
 # Seconds that a thread is waited for whose work is done or was given up.
-_LEAVING = 1.0
+_LEAVING = 0.5
 # A wait without an end can't be interrupted on Windows.
 _GLANCE = 0.05
 

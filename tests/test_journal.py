@@ -1,6 +1,7 @@
 """The journal: what stands in it survives the program, and nothing that must not stand in it does."""
 
 import contextlib
+import math
 import os
 import shutil
 import sqlite3
@@ -463,8 +464,8 @@ def test_a_lock_that_can_not_be_made_is_trouble_with_the_disk(journal: Journal, 
 
 
 def clock(*times: datetime) -> Callable[[], datetime]:
-    """The times given, then the last one for ever."""
-    left = list(times)
+    """The first time as the journal is opened, then the times given, then the last one for ever."""
+    left = [times[0], *times]
     return lambda: left.pop(0) if len(left) > 1 else left[0]
 
 
@@ -611,6 +612,19 @@ def test_unknown_rows_are_settled_in_the_run_that_sent_them(journal: Journal) ->
     assert (journal.unknown_in(first), journal.unknown_in(second)) == ([first], [first])
     sent(journal, second, 4, Status.UNKNOWN)
     assert journal.unknown_in(second) == sorted([first, second])
+
+
+def test_unknown_rows_are_sent_again_while_their_keys_live(path: Path) -> None:
+    now = [datetime(2026, 3, 1, 12, tzinfo=UTC)]
+    with Journal(path, clock=lambda: now[0]) as journal:
+        run = begun(journal, new(2), new(3), new(4))
+        once = Once("k", now[0] + timedelta(hours=1))
+        journal.write(run, [("Things", 2, once), ("Things", 3)], [])
+        assert journal.repeats(run) == 0
+        journal.write(run, [], [Outcome("Things", row, Status.UNKNOWN) for row in (2, 3)])
+        assert (journal.repeats(run), journal.unknown_in(run)) == (1, [run])
+        now[0] += timedelta(hours=1)
+        assert (journal.repeats(run), journal.unknown_in(run)) == (0, [run])
 
 
 def test_a_row_that_failed_is_still_to_be_sent(journal: Journal) -> None:
@@ -854,3 +868,38 @@ def test_a_new_try_makes_the_time_of_the_last_one_old_news(tmp_path: Path) -> No
         now[0] += timedelta(seconds=30)
         journal.write(run.id, [("S", 2)], ())
         assert journal.outcomes(run.id, "S", 2, 2)[2].time == now[0]
+
+
+def test_how_long_ago_a_row_was_given_up_is_told_by_a_clock_that_nobody_sets(path: Path) -> None:
+    """Across processes only the clock on the wall is left; one that was put back since tells nothing."""
+    shown, passed = [datetime(2026, 3, 1, 12, tzinfo=UTC)], [100.0]
+
+    def opened() -> Journal:
+        return Journal(path, clock=lambda: shown[0], monotonic=lambda: passed[0])
+
+    def later(seconds: float, put_forward: float = 0.0) -> None:
+        shown[0] += timedelta(seconds=seconds + put_forward)
+        passed[0] += seconds
+
+    def ages(journal: Journal) -> list[float]:
+        return [journal.age(one) for one in journal.outcomes(run, "Things", 2, 4).values()]
+
+    with opened() as journal:
+        run = begun(journal, new(2), new(3), new(4))
+        journal.write(run, [("Things", 2), ("Things", 3)], [])
+        later(5)
+        journal.write(run, [], [Outcome("Things", row, Status.UNKNOWN) for row in (2, 3)])
+        later(7, put_forward=3600)
+        assert ages(journal) == [7, 7, math.inf]
+        settled = replace(journal.outcomes(run, "Things", 2, 2)[2], error="Look yourself.")
+        journal.write(run, [], [settled])
+        later(1, put_forward=-7200)
+        assert ages(journal) == [8, 8, math.inf]
+    shown[0] += timedelta(hours=1)
+    with opened() as journal:
+        later(2, put_forward=3600)
+        assert ages(journal) == [10, 10, math.inf]
+    shown[0] -= timedelta(hours=3)
+    with opened() as journal:
+        later(2)
+        assert ages(journal) == [0, 0, math.inf]

@@ -239,6 +239,7 @@ class Machine(RuleBasedStateMachine):
         self.versions: list[list[dict[str, Any]]] = []
         self.process: Process | None = None
         self.course: Course | None = None
+        self.put_forward = False
         with self.journal():
             self.db = self.stack.enter_context(closing(sqlite3.connect(f"{self.path.as_uri()}?mode=ro", uri=True)))
 
@@ -248,7 +249,7 @@ class Machine(RuleBasedStateMachine):
         self.stack.close()
 
     def journal(self) -> Journal:
-        return Journal(self.path, clock=self.time.now)
+        return Journal(self.path, clock=self.time.now, monotonic=self.time.clock().monotonic)
 
     # The file
 
@@ -339,6 +340,10 @@ class Machine(RuleBasedStateMachine):
         if alive:
             return
         self.process = None
+        if self.put_forward:
+            # Of the time that the API had, a later process knows only what the clock shows.
+            self.put_forward = False
+            self.api.hurry()
         # Whoever still waited was let go with the run.
         assert not self.api.waiting
         if process.dead or isinstance(process.trouble, KeyboardInterrupt):
@@ -419,11 +424,10 @@ class Machine(RuleBasedStateMachine):
                 self.api.fate = fate
 
     def set_the_clock(self, hours: int) -> None:
-        # A clock that is put forward lets the API's time for its work pass at once, and no later process could know: so
-        # no work is left then.
-        if hours > 0 and self.process:
-            return
-        if hours > 0:
+        # A run must not be misled while it lasts. But a clock that is put forward between two processes lets the API's
+        # time for its work pass at once, and the second could not know: so no work is left then.
+        self.put_forward = self.put_forward or (hours > 0 and self.process is not None)
+        if hours > 0 and not self.process:
             self.api.hurry()
         self.time.off += 3600.0 * hours
 

@@ -33,6 +33,16 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(folder)], check=True)
 
 
+@pytest.mark.parametrize(("thread", "kinds"), [
+    ("MainThread", {"journal write", "journal sync", "file write", "file sync", "replace", "open"}),
+    ("sending", {"connect", "send", "receive"}),
+    ("committing", {"journal write", "journal sync"}),
+    ("reading", {"file read", "open"}),
+])  # fmt: skip
+def test_the_calls_are_those_of_all_threads(thread: str, kinds: set[str], calls: list[Fault]) -> None:
+    assert kinds - {fault.kind for fault in calls if fault.thread == thread} == set()
+
+
 @pytest.mark.parametrize("kind", nth.KINDS)
 def test_the_nth_call_fails(kind: str, calls: list[Fault]) -> None:
     """For some n of each thread; `python -m tests.nth --all` takes every one."""

@@ -1,8 +1,11 @@
 """Intents and outcomes on their way into the journal: together, in order; who waits is released by their own commit."""
 
 import asyncio
+import sqlite3
 import threading
-from collections.abc import Coroutine, Sequence
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -201,3 +204,53 @@ def test_an_end_commits_outcomes_and_drops_intents_that_nobody_waits_for(tmp_pat
 
     _, status = recorded(tmp_path, work)
     assert ([one.row for one in told], status[1], status[2]) == ([1], Status.CREATED, Status.NOT_SENT)
+
+
+def test_others_read_the_journal_while_it_is_written(tmp_path: Path) -> None:
+    """Each reader sees whole commits, of all rows: a row that is under way never waits again."""
+    rows = range(1, 1001)
+    stop, seen, troubles = threading.Event(), Counter[str](), list[BaseException]()
+    with Journal(tmp_path / "journal.sqlite") as journal:
+        name = journal.begin(file="f", sha256="", connection="c", target="t").id
+        journal.add(name, "t", [NewRow(SHEET, row, "things", "create", Status.NOT_SENT) for row in rows])
+
+        def read(reader: Callable[[], set[int]]) -> None:
+            waiting = set(rows)
+            try:
+                while not stop.is_set():
+                    before, waiting = waiting, reader()
+                    assert waiting <= before
+                    seen[threading.current_thread().name] += 1
+            except BaseException as trouble:
+                troubles.append(trouble)
+
+        def waiting() -> set[int]:
+            assert sum(journal.counts(name).values()) == len(rows)
+            return set(journal.waiting(name, SHEET, 1, len(rows)))
+
+        def not_sent() -> set[int]:
+            """The same, by a connection of its own, as another process has."""
+            with closing(sqlite3.connect(f"{journal.path.as_uri()}?mode=ro", uri=True, timeout=0)) as other:
+                return {row for (row,) in other.execute("SELECT row FROM rows WHERE status = 'not sent'")}
+
+        async def send(recorder: Recorder, some: Iterator[int]) -> None:
+            for row in some:
+                await recorder.intend(request(row))
+                recorder.record_soon(made(row), lambda _: None)
+
+        async def main() -> None:
+            recorder, left = Recorder(name, journal), iter(rows)
+            await asyncio.gather(*(send(recorder, left) for _ in range(16)))
+            recorder.flush()
+
+        readers = [threading.Thread(target=read, args=(way,)) for way in (waiting, waiting, not_sent)]
+        for reader in readers:
+            reader.start()
+        asyncio.run(main())
+        stop.set()
+        for reader in readers:
+            reader.join()
+        outcomes = journal.outcomes(name, SHEET, 1, len(rows))
+    assert troubles == []
+    assert {row: (str(one.status), one.id) for row, one in outcomes.items()} == {r: ("created", f"ID{r}") for r in rows}
+    assert len(seen) == 3

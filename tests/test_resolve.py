@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +94,26 @@ class Keys:
 
 
 @dataclass
+class Time:
+    """Virtual time from NOON on, with a clock on the wall that can be set."""
+
+    off: float = 0.0
+    begun: Callable[[], float] = lambda: 0.0
+
+    def begin(self) -> None:
+        self.begun = asyncio.get_running_loop().time
+
+    def passed(self) -> float:
+        return self.begun()
+
+    def shown(self) -> datetime:
+        return NOON + timedelta(seconds=self.passed() + self.off)
+
+    def put(self, seconds: float) -> None:
+        self.off += seconds
+
+
+@dataclass
 class Settled:
     """How it ended: the outcomes told, what the journal then says of row 2 and on, and what a person heard."""
 
@@ -121,22 +141,31 @@ def settle(
     wait: bool = True,
     keys: Keys | None = None,
     stop: Callable[[Resolver], None] | None = None,
+    put: tuple[float, float] | None = None,
 ) -> Settled:
-    """Ask about rows, from 2 on, whose answers were lost `age` seconds before noon; in virtual time."""
+    """Ask about rows, from 2 on, whose answers were lost `age` seconds before noon; in virtual time.
+
+    `put`: so many seconds after the beginning the clock is put forward by so many.
+    """
     api, heard, told = Api(list(replies) or [Lost("silence")]), list[str](), list[Outcome]()
-    with Journal(folder / "journal.sqlite", clock=lambda: NOON - timedelta(seconds=age)) as journal:
+    path, time = folder / "journal.sqlite", Time()
+    with Journal(path, clock=lambda: NOON - timedelta(seconds=age)) as journal:
         name = journal.begin(file="f.xlsx", sha256="", connection="c", target="t").id
         numbers = range(2, rows + 2)
         journal.add(name, "t", [NewRow("S", n, "shop/thing", action, Status.NOT_SENT, f"p{n}", 1) for n in numbers])
         journal.write(name, [("S", n) for n in numbers], [])
         journal.write(name, [], [Outcome("S", n, status, record, error="Silence.") for n in numbers])
+    with Journal(path, clock=time.shown, monotonic=time.passed) as journal:
         opened = [Open(journal.outcomes(name, "S", n, n)[n], action, resource, values) for n in numbers]
         manners = Manners(Rate(100, 1.0), 3, SETTLE, wait, frozenset({401, 403}))
 
         async def ask() -> str:
-            resolver = Resolver(name, journal, manners, told=heard.append, clock=clock())
+            resolver = Resolver(name, journal, manners, told=heard.append, clock=replace(clock(), now=time.shown))
+            time.begin()
             if stop:
                 stop(resolver)
+            if put:
+                asyncio.get_running_loop().call_later(put[0], time.put, put[1])
             await resolver.resolve(opened, Line({}, {}, api, keys or Keys()), told.append)
             return resolver.stopped
 
@@ -227,6 +256,22 @@ def test_whoever_waits_asks_no_sooner_and_is_told_until_when(tmp_path: Path) -> 
     assert len(times) == 9
     assert SETTLE - 20 <= min(times) <= max(times) < SETTLE - 19
     assert settled.heard == ["The API may still be at work on some rows: asking about the last of them at 12:00:40."]
+
+
+@pytest.mark.parametrize("hours", [1, -1])
+def test_a_clock_that_is_set_meanwhile_changes_nothing(tmp_path: Path, hours: int) -> None:
+    """Though something ends the rest, such as an API that is up again."""
+
+    def wake(resolver: Resolver) -> None:
+        asyncio.get_running_loop().call_later(2.0, resolver._pace.wake)
+
+    settled = settle(tmp_path, shows(MINE), age=20, put=(1.0, 3600.0 * hours), stop=wake)
+    assert [time for time, _, _ in settled.asked] == [SETTLE - 20]
+
+
+def test_where_the_clock_was_put_back_before_a_row_is_waited_for_once(tmp_path: Path) -> None:
+    settled = settle(tmp_path, shows(MINE), age=-3600)
+    assert [time for time, _, _ in settled.asked] == [SETTLE]
 
 
 def test_a_row_that_stays_unknown_keeps_the_time_of_its_try(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import openpyxl
 import pytest
 
-from bulkload.errors import UsageError
+from bulkload.errors import UnusableFile, UsageError
 from bulkload.job import Job, Report, Silent
 from bulkload.journal import Journal
 from bulkload.models import Outcome
@@ -199,6 +199,30 @@ def test_an_api_without_a_look_up_takes_a_persons_word(tmp_path: Path) -> None:
         assert "5f3a9c1e" in {row["Import ID"] for row in rows_of(report.results[0])}
         with pytest.raises(UsageError, match="no unknown row"):
             go_on(Resolve, desk, file, words={first_row: None})
+
+
+@pytest.mark.parametrize("trouble", ["gone", "unreadable"])
+def test_a_persons_word_is_taken_though_the_file_cannot_be_read(tmp_path: Path, trouble: str) -> None:
+    """The journal is enough for that; the API is not asked, since what was sent can't be compared."""
+    sandbox, desk = lossy(tmp_path, "lost:1")
+    with sandbox:
+        file = write_csv(tmp_path / "called-route.csv", routes(3))
+        desk.import_(file, resolve=False)
+        file.unlink()
+        if trouble == "unreadable":
+            file.mkdir()
+        asked = len(sandbox.requests)
+        with pytest.raises(UnusableFile) as unusable:
+            go_on(Resolve, desk, file)
+        report, _ = go_on(Resolve, desk, file, words={"2": "R2", "called-route!3": None}, result=tmp_path / "r.csv")
+        assert len(sandbox.requests) == asked
+    assert statuses(report) == {"created": 1, "failed": 1, "unknown": 1}
+    assert report.remarks == [f"{unusable.value} The result holds the statuses alone."]
+    rows = read_csv(report.results[0])
+    shown = [(row["Source row"], row["Import status"], row["Import ID"]) for row in rows]
+    assert shown == [("2", "created", "R2"), ("3", "failed", ""), ("4", "unknown", "")]
+    with Journal(desk.journal) as journal:
+        assert report.unknown_in == [journal.run().id]
 
 
 def rows_of(path: Path) -> list[dict[str, Any]]:

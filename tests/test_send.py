@@ -818,12 +818,22 @@ def bodies(api: Api, sandbox: Sandbox, rows: int) -> list[Outgoing]:
     ]
 
 
-def deliver(folder: Path, sandbox: Sandbox, api: Api, rows: int, limits: Limits, base_url: str = "") -> Done:
+def deliver(
+    folder: Path,
+    sandbox: Sandbox,
+    api: Api,
+    rows: int,
+    limits: Limits,
+    base_url: str = "",
+    *,
+    journals: type[Journal] = Journal,
+    senders: type[Sender] = Sender,
+) -> Done:
     """Send rows to the sandbox as the program does, in a thread beside this one."""
     there = connection(sandbox, api)
-    with Journal(folder / "journal.sqlite") as journal:
+    with journals(folder / "journal.sqlite") as journal:
         name = begin(journal, rows)
-        sender = Sender(name, journal, limits)
+        sender = senders(name, journal, limits)
 
         def transport(url: str) -> Transport:
             return Transport(WireSettings(url, deadline=5.0, in_flight=limits.concurrency))
@@ -891,19 +901,39 @@ def test_a_port_where_nobody_listens(tmp_path: Path) -> None:
 # Signals, for real
 
 PROGRAM = """
-import sys
+import sys, time
 from pathlib import Path
+from bulkload.journal import Journal
 from bulkload.sandbox import Sandbox
-from bulkload.send import Limits
-from bulkload.resource import Rate
+from bulkload.send import Sender
 from tests import test_send
+
+class Saying(Sender):
+    def stop(self, why):
+        super().stop(why)
+        if why == test_send.INTERRUPTED:
+            print("stopping", flush=True)
+
+class Hanging(Journal):
+    "Its disk hangs in the midst of a commit, once 20 rows are under way or done."
+    intents = 0
+    def write(self, run, intents, outcomes):
+        self.intents += len(intents)
+        if self.intents > 20:
+            self._db.create_function("hang", 0, lambda: print("hangs", flush=True) or time.sleep(60))
+            with self._transaction():
+                self._db.execute("SELECT hang()").fetchall()
+        super().write(run, intents, outcomes)
 
 class There(Sandbox):
     def base_url(self, api): return sys.argv[2]
     def credentials(self, api): return {"token": sys.argv[3]}
 
 try:
-    done = test_send.deliver(Path(sys.argv[1]), There([test_send.CINNOX]), test_send.CINNOX, 400, test_send.FAST)
+    done = test_send.deliver(
+        Path(sys.argv[1]), There([test_send.CINNOX]), test_send.CINNOX, 400, test_send.FAST,
+        journals=Hanging if "hang" in sys.argv else Journal, senders=Saying,
+    )
 except KeyboardInterrupt:
     print("left", flush=True)
 else:
@@ -912,11 +942,14 @@ else:
 
 
 @contextmanager
-def sending(folder: Path, fault: Fault) -> Iterator[tuple[subprocess.Popen[str], Sandbox]]:
-    """Another process that sends rows to a sandbox in this one, once the first ten have arrived."""
+def sending(folder: Path, fault: Fault, *words: str) -> Iterator[tuple[subprocess.Popen[str], Sandbox]]:
+    """Another process that sends rows to a sandbox in this one, once the first ten have arrived.
+
+    It says when it was told to stop and, where the word "hang" lets its disk hang, when that happened.
+    """
     with Sandbox([CINNOX], [fault]) as sandbox:
         there = (sandbox.base_url("cinnox"), sandbox.credentials(CINNOX)["token"])
-        command = [sys.executable, "-c", PROGRAM, str(folder), *there]
+        command = [sys.executable, "-c", PROGRAM, str(folder), *there, *words]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
             try:
                 deadline = time.monotonic() + 60.0
@@ -925,6 +958,11 @@ def sending(folder: Path, fault: Fault) -> Iterator[tuple[subprocess.Popen[str],
                 yield child, sandbox
             finally:
                 child.kill()
+
+
+def line(child: "subprocess.Popen[str]") -> str:
+    assert child.stdout
+    return child.stdout.readline()
 
 
 def counted(folder: Path) -> dict[Status, int]:
@@ -937,6 +975,7 @@ def counted(folder: Path) -> dict[Status, int]:
 def test_the_first_signal_lets_the_rows_in_flight_end(tmp_path: Path, number: signal.Signals) -> None:
     with sending(tmp_path, Fault("slow", 1, seconds=0.4)) as (child, sandbox):
         child.send_signal(number)
+        assert line(child) == "stopping\n"
         time.sleep(0.1)
         before = len(sandbox.requests)
         assert child.communicate(timeout=20)[0] == f"{INTERRUPTED}\n"
@@ -950,15 +989,36 @@ def test_the_first_signal_lets_the_rows_in_flight_end(tmp_path: Path, number: si
 def test_the_second_signal_leaves_at_once(tmp_path: Path, second: signal.Signals) -> None:
     """Rows in flight are unknown then."""
     with sending(tmp_path, Fault("slow", 10, seconds=4.0)) as (child, sandbox):
+        slow = sandbox.requests[9]
         child.send_signal(signal.SIGINT)
-        time.sleep(0.3)
+        assert line(child) == "stopping\n"
         child.send_signal(second)
         begun = time.monotonic()
         assert child.communicate(timeout=20)[0] == "left\n"
         assert time.monotonic() - begun < 2.0
+        assert slow.fault == "slow"
     counts = counted(tmp_path)
-    assert counts[UNKNOWN] == 1
-    assert counts[CREATED] + 1 == len(sandbox.requests)
+    # The slow one, and whatever else was under way at that moment.
+    assert 1 <= counts[UNKNOWN] <= FAST.concurrency
+    assert counts[CREATED] + counts[UNKNOWN] >= len(sandbox.requests)
+
+
+@posix
+def test_the_second_signal_leaves_at_once_though_the_disk_hangs(tmp_path: Path) -> None:
+    """In the midst of a commit, which is waited for no longer than anything else."""
+    with sending(tmp_path, Fault("slow", 1000), "hang") as (child, sandbox):
+        assert line(child) == "hangs\n"
+        child.send_signal(signal.SIGINT)
+        assert line(child) == "stopping\n"
+        child.send_signal(signal.SIGINT)
+        begun = time.monotonic()
+        assert line(child) == "left\n"
+        assert time.monotonic() - begun < 2.0
+        assert child.wait(timeout=20) == 0
+        made = len(sandbox.records("cinnox/destination"))
+    counts = counted(tmp_path)
+    assert counts[CREATED] <= made <= counts[CREATED] + counts.get(UNKNOWN, 0)
+    assert sum(counts.values()) == 400
 
 
 @posix

@@ -90,6 +90,10 @@ CORRECT = f"Next: correct the red rows of the result, save, and: bulkload import
              RESULT, RESOLVE],
         ),
         (
+            report({Status.CREATED: 1, Status.UNKNOWN: 2}, unknown_in=["first", RUN.id], repeated_in=[RUN.id]), 3,
+            ["Sheet         created  unknown  rows", "Destinations        1        2     3", RESULT, RESUME],
+        ),
+        (
             report({Status.CREATED: 1, Status.FAILED: 1, Status.NOT_SENT: 1234}, stopped=["The API was down."]), 1,
             ["Sheet         created  failed  not sent   rows", "Destinations        1       1     1,234  1,236",
              "Stopped: The API was down.", RESULT, RESUME],
@@ -104,7 +108,7 @@ CORRECT = f"Next: correct the red rows of the result, save, and: bulkload import
             ["Sheet         created  not sent  rows", "Destinations        1         1     2", RESULT, RESUME],
         ),
     ],
-    ids=["good", "unchanged", "one unchanged", "rejected", "unknown", "stopped", "interrupted", "limited"],
+    ids=["good", "unchanged", "one unchanged", "rejected", "unknown", "key", "stopped", "interrupted", "limited"],
 )  # fmt: skip
 def test_the_closing_words(told: Report, status: int, expected: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert words(capsys, told) == (status, expected)
