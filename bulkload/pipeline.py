@@ -12,10 +12,11 @@ from bulkload.batches import Batch, plan_rows
 from bulkload.calls import Calls
 from bulkload.connection import base_url
 from bulkload.errors import NotConfirmed, UsageError
+from bulkload.follow import Follower
 from bulkload.intake import Intake
 from bulkload.job import Job, Part, Preview, Report, divide, open_again, open_file, refuse_empty
 from bulkload.journal import Journal, NewRow, OpenRow
-from bulkload.match import Matched, changes, match
+from bulkload.match import Matched
 from bulkload.models import UPDATE, Book, Outcome, Request, Run, Severity, Status
 from bulkload.recognise import Assigned, Recognised
 from bulkload.resolve import by_word
@@ -125,16 +126,13 @@ class Resume(_Continued):
         """Find the run's rows in the file as it is now; other runs may have made some of them meanwhile."""
         self.progress.phase("Checking", None)
         for part in parts:
-            planned: list[NewRow] = []
-            for batch in plan_rows(self.job, part, self.journal):
-                read.add(batch.assigned.sheet.name, batch.frame, batch.checked.findings)
-                planned += batch.planned
+            follower = Follower(self.journal, self.run.id, part.target)
+            for _ in map(partial(_take, follower, read), plan_rows(self.job, part, self.journal)):
+                pass
             for name in dict.fromkeys(assigned.resource.full_name for assigned in part.sheets):
-                rows = [new for new in planned if new.resource == name]
-                matched = match(self.journal.rows(self.run.id, part.target, name), rows)
+                matched = follower.matched(name)
                 self._tell(matched)
-                unread = tuple(new for new in rows if not new.fingerprint)
-                self.journal.rearrange(self.run.id, part.target, name, changes(matched, unread))
+                follower.rearrange(name, matched)
         self.journal.file_is(self.run.id, str(self.job.file.resolve()), book.sha256)
 
     def _tell(self, matched: Matched) -> None:
@@ -269,6 +267,12 @@ def _foreseen(
         counts[new.status] = counts.get(new.status, 0) + 1
         made = calls.call(rows[new.row], new.action, new.id) if new.status is Status.NOT_SENT else None
         yield new, made, part, resource
+
+
+def _take(follower: Follower, read: Intake, batch: Batch) -> None:
+    """Take in a batch of a run that goes on."""
+    read.add(batch.assigned.sheet.name, batch.frame, batch.checked.findings)
+    follower.add(batch.assigned.resource.full_name, batch.assigned.sheet.name, batch.planned)
 
 
 def _count(preview: Preview, batch: Batch) -> int:
