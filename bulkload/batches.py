@@ -3,14 +3,16 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from bulkload import plan
+from bulkload.calls import Calls
 from bulkload.counted import Counted
 from bulkload.errors import UnusableFile
 from bulkload.job import Job, Part, refuse_empty
 from bulkload.journal import Journal, Known, NewRow
-from bulkload.models import CREATE, UPDATE, Claim, Frame, Severity, Status
+from bulkload.models import CREATE, Claim, Frame, Severity, Status
 from bulkload.recognise import Assigned
 from bulkload.seen import Seen
 from bulkload.underway import Outgoing
@@ -28,10 +30,24 @@ class Batch:
 
 
 def plan_rows(job: Job, part: Part, journal: Journal) -> Iterator[Batch]:
-    """Read, check and plan the rows of one API, frame by frame. Raises UnusableFile where there are none."""
+    """Read, check and plan the rows of one API, frame by frame. Raises UnusableFile where there are none.
+
+    Nothing here holds a frame while the next is read: whoever lets go of a batch has its memory back.
+    """
     seen: dict[str, Seen] = {}
     counted: dict[str, Counted] = {}
     rows = 0
+
+    def batch(assigned: Assigned, validator: Validator, planner: plan.Planner, frame: Frame) -> Batch:
+        nonlocal rows
+        rows += len(frame.text)
+        known = _known_rows(job, part, assigned, frame, journal)
+        done = plan.made_already(known)
+        checked = validator.check(frame, done.keys())
+        valid = [*planner.done(checked.done, done), *planner.decide(checked.rows, known)]
+        planned = sorted([*valid, *_invalid(assigned, checked)], key=lambda new: new.row)
+        return Batch(assigned, frame, checked, tuple(planned))
+
     for assigned in part.sheets:
         name = assigned.resource.full_name
         validator = Validator(assigned, seen.setdefault(name, Seen()))
@@ -43,44 +59,36 @@ def plan_rows(job: Job, part: Part, journal: Journal) -> Iterator[Batch]:
             counted.setdefault(name, Counted()),
             job.wishes,
         )
-        for frame in assigned.sheet.frames():
-            rows += len(frame.text)
-            known = _known_rows(job, part, assigned, frame, journal)
-            done = plan.made_already(known)
-            checked = validator.check(frame, done.keys())
-            valid = [*planner.done(checked.done, done), *planner.decide(checked.rows, known)]
-            planned = sorted([*valid, *_invalid(assigned, checked)], key=lambda new: new.row)
-            yield Batch(assigned, frame, checked, tuple(planned))
+        yield from map(partial(batch, assigned, validator, planner), assigned.sheet.frames())
     refuse_empty(job.file, rows)
 
 
 def outgoing(part: Part, journal: Journal, run: str) -> Iterator[list[Outgoing]]:
     """The requests of the run's rows that are still to be sent: the file is read again, a frame at a time."""
+
+    def batch(validator: Validator, planner: plan.Planner, calls: Calls, frame: Frame) -> list[Outgoing]:
+        numbers = frame.text.index
+        if numbers.empty:  # it only counts blank rows
+            return []
+        place = (run, planner.sheet, int(numbers[0]), int(numbers[-1]))
+        waiting, repeatable = journal.waiting(*place), journal.repeatable(*place)
+        found = []
+        for row in validator.read(frame):
+            repeat = repeatable.get(row.number)
+            if repeat and repeat.unsure and planner.prints.whole(row.values) == repeat.fingerprint:
+                waiting[row.number] = (repeat.action, repeat.id)
+            if row.number in waiting:
+                action, record = waiting[row.number]
+                once, unsure = (repeat.once, repeat.unsure) if repeat else (None, False)
+                found.append(Outgoing(calls.call(row, action, record), calls.operation(action), record, once, unsure))
+        return found
+
     for assigned in part.sheets:
-        resource = assigned.resource
+        resource, sheet, connection = assigned.resource, assigned.sheet, part.connection
         validator = Validator(assigned, Seen())
-        planner = plan.Planner(resource, assigned.sheet.name, part.target, journal, Counted())
-        for frame in assigned.sheet.frames():
-            numbers = frame.text.index
-            if numbers.empty:  # it only counts blank rows
-                continue
-            place = (run, assigned.sheet.name, int(numbers[0]), int(numbers[-1]))
-            waiting, repeatable = journal.waiting(*place), journal.repeatable(*place)
-            batch = []
-            for row in validator.read(frame):
-                repeat = repeatable.get(row.number)
-                if repeat and repeat.unsure and planner.prints.whole(row.values) == repeat.fingerprint:
-                    waiting[row.number] = (repeat.action, repeat.id)
-                if row.number in waiting:
-                    action, record = waiting[row.number]
-                    connection = part.connection
-                    made = plan.request(
-                        resource, assigned.sheet.name, row, action, record, connection.settings, connection.headers
-                    )
-                    operation = resource.update if action == UPDATE and resource.update else resource.create
-                    once, unsure = (repeat.once, repeat.unsure) if repeat else (None, False)
-                    batch.append(Outgoing(made, operation, record, once, unsure))
-            yield batch
+        planner = plan.Planner(resource, sheet.name, part.target, journal, Counted())
+        calls = Calls(resource, sheet.name, connection.settings, connection.headers)
+        yield from map(partial(batch, validator, planner, calls), sheet.frames())
 
 
 def _known_rows(job: Job, part: Part, assigned: Assigned, frame: Frame, journal: Journal) -> dict[int, Known]:

@@ -30,6 +30,9 @@ from bulkload.records import (
 _SHEET_ROWS = 1_048_575
 # Records taken from csv at a time: few, so that the processor's cache still holds them when they become columns.
 _TAKEN = 1_000
+# Characters after which no more records are taken at a time, or into a frame: cells may be long.
+_TAKEN_CHARACTERS = 1_000_000
+_FRAME_CHARACTERS = 20_000_000
 
 Cells = npt.NDArray[np.object_]
 
@@ -161,22 +164,24 @@ def _apart(number: int, first: int, last: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Rows that hold anything, with their numbers, and how many blank ones stood among them."""
+    """Rows that hold anything, with their numbers, how many blank ones stood among them, and how long it all was."""
 
     numbers: npt.NDArray[np.int64]
     cells: Cells
     blank: int
+    characters: int
 
 
 def _frames(layout: Layout) -> Iterator[Frame]:
     parts: list[_Part] = []
-    rows = 0
+    rows = characters = 0
     for part in _parts(layout):
-        if rows + len(part.numbers) > FRAME_ROWS:
+        if rows and (rows + len(part.numbers) > FRAME_ROWS or characters + part.characters > _FRAME_CHARACTERS):
             yield _frame(parts)
-            parts, rows = [], 0
+            parts, rows, characters = [], 0, 0
         parts.append(part)
         rows += len(part.numbers)
+        characters += part.characters
     if rows:
         yield _frame(parts)
 
@@ -195,7 +200,7 @@ def _frame(parts: list[_Part]) -> Frame:
 def _parts(layout: Layout) -> Iterator[_Part]:
     """The rows below the header, whole columns at a time: what csv gives is looked at one by one only if it is odd."""
     titles = layout.titles
-    for first, records in _taken(layout):
+    for first, records, characters in _taken(layout):
         cells = np.array(records, dtype=object)
         if cells.shape != (len(records), len(layout.header)) or not titles:
             cells = _fitted(layout, records)
@@ -204,24 +209,47 @@ def _parts(layout: Layout) -> Iterator[_Part]:
         numbers = np.arange(first, first + len(records), dtype=np.int64)
         if blank := _blank(cells):
             cells, numbers = np.delete(cells, blank, axis=0), np.delete(numbers, blank)
-        yield _Part(numbers, cells[:, :titles], len(blank))
+        yield _Part(numbers, cells[:, :titles], len(blank), characters)
 
 
-def _taken(layout: Layout) -> Iterator[tuple[int, list[Fields]]]:
-    """The records below the header, some at a time, with the number of the first."""
+def _taken(layout: Layout) -> Iterator[tuple[int, list[Fields], int]]:
+    """The records below the header, some at a time, with the number of the first and how long they are."""
     with layout.file.lines() as lines:
-        reader = reader_of(layout, lines)
+        measured = _Measured(lines)
+        reader = reader_of(layout, iter(measured))
         number = 1
         while True:
+            before = measured.characters
             try:
-                records = list(islice(reader, layout.header_row if number == 1 else _TAKEN))
+                records = list(islice(reader, layout.header_row) if number == 1 else _some(reader, measured))
             except csv.Error as error:
                 raise first_fault(layout) from error
             if not records:
                 return
             if number > 1:
-                yield number, records
+                yield number, records, measured.characters - before
             number += len(records)
+
+
+class _Measured:
+    """Lines that are counted, by their characters, as they are read."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
+        self.characters = 0
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._lines:
+            self.characters += len(line)
+            yield line
+
+
+def _some(reader: Iterator[Fields], measured: _Measured) -> Iterator[Fields]:
+    most = measured.characters + _TAKEN_CHARACTERS
+    for fields in islice(reader, _TAKEN):
+        yield fields
+        if measured.characters > most:
+            return
 
 
 def _fitted(layout: Layout, records: list[Fields]) -> Cells:

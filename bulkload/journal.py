@@ -144,15 +144,21 @@ class Journal(Ledger):
         return max((began - outcome.time).total_seconds() + self._monotonic() - opened, 0.0)
 
     def rearrange(self, run: str, target: str, resource: str, changes: Changes) -> None:
-        """Let a run's rows of one resource follow their file. A row without a fingerprint is forgotten: the file says
-        anew what is wrong with it. A row that is gone stands under its sheet's name and GONE from now on."""
+        """Let a run's rows of one resource follow their file; those of which no change tells stay where they are.
+
+        A row without a fingerprint is forgotten: the file says anew what is wrong with it. A row that is gone stands
+        under its sheet's name and GONE from now on.
+        """
         mine = (run, target, resource)
         with self._transaction():
             self._db.execute(
                 "DELETE FROM rows WHERE run = ? AND target = ? AND resource = ? AND fingerprint = ''", mine
             )
             # Out of the way first: the places are those that other rows have left.
-            self._db.execute("UPDATE rows SET row = -row WHERE run = ? AND target = ? AND resource = ?", mine)
+            self._db.executemany(
+                "UPDATE rows SET row = -row WHERE run = ? AND sheet = ? AND row = ?",
+                [(run, old.sheet, old.row) for old in changes.old()],
+            )
             self._db.executemany(
                 "DELETE FROM rows WHERE run = ? AND sheet = ? AND row = ?",
                 [(run, old.sheet, -old.row) for old in (*changes.dropped, *(old for old, _ in changes.replaced))],

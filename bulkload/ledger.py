@@ -111,11 +111,28 @@ class Ledger(Runs):
                 for row in self._db.execute(query, (run, sheet, first, last))
             }  # fmt: skip
 
-    def rows(self, run: str, target: str, resource: str) -> list[Known]:
-        """What a run knows of its rows of one resource: what a file that is read again is matched with."""
-        query = "SELECT * FROM rows WHERE run = ? AND target = ? AND resource = ? ORDER BY sheet, row"
+    def rows(
+        self, run: str, target: str, resource: str, sheet: str, after: int = 0, last: int | None = None
+    ) -> list[Known]:
+        """What a run knows of its rows of one resource: what a file that is read again is matched with.
+
+        They are those of one sheet after row `after`, up to row `last`; None: to the end.
+        """
+        query = (
+            "SELECT * FROM rows WHERE run = ? AND sheet = ? AND row > ? AND row <= ifnull(?, row)"
+            " AND target = ? AND resource = ? ORDER BY row"
+        )
         with self._trouble():
-            return [_known_row(row) for row in self._db.execute(query, (run, target, resource))]
+            return [_known_row(row) for row in self._db.execute(query, (run, sheet, after, last, target, resource))]
+
+    def repeated(self, run: str, target: str, resource: str) -> frozenset[str]:
+        """The fingerprints that several of the run's rows have, and perhaps others."""
+        query = (
+            "SELECT DISTINCT fingerprint FROM rows WHERE run = ? AND target = ? AND resource = ? AND fingerprint != ''"
+            " AND ordinal > 1"  # of equal rows one at most is the first
+        )
+        with self._trouble():
+            return frozenset(name for (name,) in self._db.execute(query, (run, target, resource)))
 
     def known(self, target: str, resource: str, fingerprints: Iterable[str]) -> dict[str, dict[int, Known]]:
         """Rows of any run on the target that are done or may be: fingerprint → ordinal → the row."""

@@ -99,16 +99,16 @@ def _says_the_same(pair: Pair) -> bool:
     return pair.old.fingerprint == pair.new.fingerprint
 
 
+def is_news(pair: Pair) -> bool:
+    """Whether a row that says what it said is to be planned anew all the same."""
+    goes_on = pair.old.status in (Status.NOT_SENT, Status.FAILED) and pair.new.status is Status.NOT_SENT
+    return pair.old.status not in MAY_EXIST | {Status.REJECTED} and not goes_on
+
+
 def changes(matched: Matched, unread: tuple[NewRow, ...]) -> Changes:
     """What the journal has to change: a row that can still be sent is planned anew if there is news of it."""
-    stays = {Status.NOT_SENT, Status.FAILED}
-    news = [
-        pair.old.status not in MAY_EXIST | {Status.REJECTED}
-        and not (pair.old.status in stays and pair.new.status is Status.NOT_SENT)
-        for pair in matched.same
-    ]
-    replaced = [pair for pair, new in zip(matched.same, news, strict=True) if new]
-    moved = [pair for pair, new in zip(matched.same, news, strict=True) if not new]
+    replaced = [pair for pair in matched.same if is_news(pair)]
+    moved = [pair for pair in matched.same if not is_news(pair)]
     return Changes(
         moved=tuple((pair.old, pair.new) for pair in [*moved, *matched.refused]),
         replaced=tuple((pair.old, pair.new) for pair in [*replaced, *matched.changed]),

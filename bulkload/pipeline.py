@@ -2,18 +2,22 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Self
 
-from bulkload import plan, write
+from bulkload import write
 from bulkload.batches import Batch, plan_rows
+from bulkload.calls import Calls
 from bulkload.connection import base_url
 from bulkload.errors import NotConfirmed, UnusableFile, UsageError
+from bulkload.follow import Follower
 from bulkload.intake import Intake
 from bulkload.job import Job, Part, Preview, Report, divide, open_again, open_file, refuse_empty
 from bulkload.journal import Journal, NewRow, OpenRow
-from bulkload.match import Matched, changes, match
-from bulkload.models import UPDATE, Book, Outcome, Request, Row, Run, Severity, Status
+from bulkload.match import Matched
+from bulkload.models import UPDATE, Book, Outcome, Request, Run, Severity, Status
 from bulkload.recognise import Assigned, Recognised
 from bulkload.resolve import by_word
 from bulkload.resource import Resource
@@ -68,14 +72,16 @@ class Import(Course):
         preview = Preview(_where(parts), Intake(self.job.file, found), remarks=found.remarks)
         self.progress.phase("Checking", None)
         for part in parts:
-            sent = 0
-            for batch in plan_rows(self.job, part, self.journal):
-                self.journal.add(self.run.id, part.target, batch.planned)
-                self.progress.step(len(batch.frame.text))
-                sent += _count(preview, batch)
+            sent = sum(map(partial(self._record, preview, part), plan_rows(self.job, part, self.journal)))
             _add_time(preview, part, self.job, sent)
         preview.remarks += foresee(self.job, self.journal, self.run)
         return preview
+
+    def _record(self, preview: Preview, part: Part, batch: Batch) -> int:
+        """Put a batch into the journal; gives how many of its rows will be sent."""
+        self.journal.add(self.run.id, part.target, batch.planned)
+        self.progress.step(len(batch.frame.text))
+        return _count(preview, batch)
 
 
 class _Continued(Course):
@@ -120,16 +126,13 @@ class Resume(_Continued):
         """Find the run's rows in the file as it is now; other runs may have made some of them meanwhile."""
         self.progress.phase("Checking", None)
         for part in parts:
-            planned: list[NewRow] = []
-            for batch in plan_rows(self.job, part, self.journal):
-                read.add(batch.assigned.sheet.name, batch.frame, batch.checked.findings)
-                planned += batch.planned
+            follower = Follower(self.journal, self.run.id, part.target)
+            for _ in map(partial(_take, follower, read), plan_rows(self.job, part, self.journal)):
+                pass
             for name in dict.fromkeys(assigned.resource.full_name for assigned in part.sheets):
-                rows = [new for new in planned if new.resource == name]
-                matched = match(self.journal.rows(self.run.id, part.target, name), rows)
+                matched = follower.matched(name)
                 self._tell(matched)
-                unread = tuple(new for new in rows if not new.fingerprint)
-                self.journal.rearrange(self.run.id, part.target, name, changes(matched, unread))
+                follower.rearrange(name, matched)
         self.journal.file_is(self.run.id, str(self.job.file.resolve()), book.sha256)
 
     def _tell(self, matched: Matched) -> None:
@@ -262,24 +265,30 @@ def dry_run(job: Job, journal: Journal, report: Report) -> Iterator[tuple[NewRow
     report.read = read = Intake(job.file, found)
     report.remarks += found.remarks
     for part in divide(job, found, journal):
-        for batch in plan_rows(job, part, journal):
-            name = batch.assigned.sheet.name
-            read.add(name, batch.frame, batch.checked.findings)
-            report.causes.add(batch.checked.findings)
-            report.rows += len(batch.frame.text)
-            counts = report.counts.setdefault(name, {})
-            rows = {row.number: row for row in batch.checked.rows}
-            for new in batch.planned:
-                counts[new.status] = counts.get(new.status, 0) + 1
-                made = _request(batch, part, new, rows[new.row]) if new.status is Status.NOT_SENT else None
-                yield new, made, part, batch.assigned.resource
+        yield from chain.from_iterable(map(partial(_foreseen, report, read, part), plan_rows(job, part, journal)))
 
 
-def _request(batch: Batch, part: Part, new: NewRow, row: Row) -> Request:
-    connection = part.connection
-    return plan.request(
-        batch.assigned.resource, new.sheet, row, new.action, new.id, connection.settings, connection.headers
-    )
+def _foreseen(
+    report: Report, read: Intake, part: Part, batch: Batch
+) -> Iterator[tuple[NewRow, Request | None, Part, Resource]]:
+    """The rows of a batch with the requests of those that would be sent; the report takes the batch in."""
+    resource, name, connection = batch.assigned.resource, batch.assigned.sheet.name, part.connection
+    read.add(name, batch.frame, batch.checked.findings)
+    report.causes.add(batch.checked.findings)
+    report.rows += len(batch.frame.text)
+    counts = report.counts.setdefault(name, {})
+    calls = Calls(resource, name, connection.settings, connection.headers)
+    rows = {row.number: row for row in batch.checked.rows}
+    for new in batch.planned:
+        counts[new.status] = counts.get(new.status, 0) + 1
+        made = calls.call(rows[new.row], new.action, new.id) if new.status is Status.NOT_SENT else None
+        yield new, made, part, resource
+
+
+def _take(follower: Follower, read: Intake, batch: Batch) -> None:
+    """Take in a batch of a run that goes on."""
+    read.add(batch.assigned.sheet.name, batch.frame, batch.checked.findings)
+    follower.add(batch.assigned.resource.full_name, batch.assigned.sheet.name, batch.planned)
 
 
 def _count(preview: Preview, batch: Batch) -> int:

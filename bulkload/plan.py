@@ -1,4 +1,4 @@
-"""Typed rows → what is to be done with each, against what the journal knows, and the Requests of those to send."""
+"""Typed rows → what is to be done with each, against what the journal knows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 from bulkload.counted import Counted
 from bulkload.fingerprint import Fingerprints, Keys
 from bulkload.journal import Journal, Known, NewRow
-from bulkload.models import CREATE, DONE, MASK, UPDATE, Request, Row, Status
+from bulkload.models import CREATE, DONE, MASK, UPDATE, Row, Status
 from bulkload.resource import Resource
 
 # The key of a row that updates a record begins so; a natural key never does.
@@ -233,45 +233,6 @@ class Planner:
 def made_already(known: Mapping[int, Known]) -> dict[int, Known]:
     """Of the rows that a result names, those that were made."""
     return {row: one for row, one in known.items() if one.status in DONE}
-
-
-def request(
-    resource: Resource,
-    sheet: str,
-    row: Row,
-    action: str,
-    record: str,
-    settings: Mapping[str, str],
-    headers: Mapping[str, str],
-) -> Request:
-    """The call that a row becomes. `record` is the ID of the record to update, "" for a new one."""
-    operation = resource.update if action == UPDATE and resource.update else resource.create
-    own = {c.name: str(row.values[c.name]) for c in resource.columns if c.place == "path" and c.name in row.values}
-    if record and resource.id_column:
-        own[resource.id_column.name] = record
-    path, query, asked = operation.placed({**settings, **own})
-    # Only the path may come from the sheet; a header or query parameter of the same name is the connection's.
-    theirs = own.keys() - settings.keys()
-    return Request(
-        sheet=sheet,
-        row=row.number,
-        action=action,
-        method=operation.method,
-        path=path,
-        query=tuple((name, settings.get(name, value)) for name, value in query if name not in theirs),
-        headers=_merged(
-            {"Content-Type": operation.media_type, "Accept": "application/json"},
-            headers,
-            {name: settings.get(name, value) for name, value in asked.items() if name not in theirs},
-        ),
-        body=resource.body(row.values),
-        secrets=resource.secrets(row.values),
-    )
-
-
-def _merged(*headers: Mapping[str, str]) -> dict[str, str]:
-    """Headers of which the later win, whatever case their names are in."""
-    return dict({name.casefold(): (name, value) for some in headers for name, value in some.items()}.values())
 
 
 def _cut(values: Mapping[str, Any]) -> bool:

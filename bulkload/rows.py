@@ -1,5 +1,6 @@
 """Rows as the journal takes them and gives them back."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bulkload.models import Once, Outcome, Status
@@ -81,3 +82,8 @@ class Changes:
     gone: tuple[Known, ...] = ()
     dropped: tuple[Known, ...] = ()
     new: tuple[NewRow, ...] = ()
+
+    def old(self) -> Iterator[Known]:
+        """The rows as the run had them, of which something is said here."""
+        yield from (old for old, _ in (*self.moved, *self.replaced))
+        yield from (*self.gone, *self.dropped)

@@ -51,6 +51,15 @@ def test_a_byte_that_is_no_utf_8_is_named_with_its_line_and_the_encoding_to_try(
     assert frame.text[1].tolist() == content.split("\n")[1:-1]
 
 
+def test_a_frame_of_long_cells_has_fewer_rows(tmp_path: Path) -> None:
+    long = "x" * 400_000
+    rows = "".join(f'{number},"{long}\n{long}"\n' for number in range(60))
+    frames = [frame.text for frame in opened(tmp_path / "a.csv", f"n,m\n{rows}").frames()]
+    assert len(frames) == 3 and max(map(len, frames)) < 30
+    assert [number for frame in frames for number in frame.index] == list(range(2, 62))
+    assert [text for frame in frames for text in frame[1]] == list(map(str, range(60)))
+
+
 def test_more_columns_than_a_sheet_has_are_refused_and_as_many_are_not(tmp_path: Path) -> None:
     header = ",".join(map(str, range(16_384)))
     assert len(opened(tmp_path / "a.csv", header + "\n").header) == 16_384

@@ -652,10 +652,11 @@ def test_rows_are_known_on_their_target_and_resource_if_they_are_done_or_may_be(
     assert journal.known_keys(TARGET, RESOURCE, keys) == {one.key: one for one in expected}
     assert journal.known(OTHER, RESOURCE, prints) == journal.known(TARGET, "things/other", prints) == {}
     assert journal.known(TARGET, RESOURCE, []) == {}
-    assert journal.rows(run, TARGET, RESOURCE) == [
+    assert journal.rows(run, TARGET, RESOURCE, "Things") == [
         *expected,
         *(known(row, run, status) for row, status in ((6, Status.REJECTED), (7, Status.FAILED), (8, Status.NOT_SENT))),
     ]
+    assert [one.row for one in journal.rows(run, TARGET, RESOURCE, "Things", 3, 6)] == [4, 5, 6]
 
 
 def test_a_row_that_is_unknown_because_another_is_says_nothing_once_that_one_is_settled(journal: Journal) -> None:
@@ -735,7 +736,7 @@ def test_a_runs_rows_follow_their_file_and_keep_what_became_of_them(journal: Jou
     run = begun(journal, *(new(row) for row in range(2, 7)), new(7, Status.INVALID, fingerprint="", key=""), other)
     for row in (2, 3, 6):
         sent(journal, run, row, id=f"ID{row}")
-    a, b, c, d, e = (one for one in journal.rows(run, TARGET, RESOURCE) if one.fingerprint)
+    a, b, c, d, e = (one for one in journal.rows(run, TARGET, RESOURCE, "Things") if one.fingerprint)
     # The first two swap places, the third says something else, the last two are gone, and a new one comes.
     changes = Changes(
         moved=((a, new(3)), (b, new(2))),
@@ -757,7 +758,7 @@ def test_a_runs_rows_follow_their_file_and_keep_what_became_of_them(journal: Jou
     assert told == [*expected, (gone, 2, Status.CREATED, "ID6")]
     assert journal.known(TARGET, RESOURCE, ["1:4", "1:6"]) == {"1:6": {1: replace(e, sheet=gone, row=2)}}
     # Again, with nothing new and with one that comes back.
-    *still, back = journal.rows(run, TARGET, RESOURCE)
+    still, (back,) = (journal.rows(run, TARGET, RESOURCE, sheet) for sheet in ("Things", gone))
     stay = tuple((one, new(one.row)) for one in still)
     journal.rearrange(run, TARGET, RESOURCE, Changes(moved=stay, gone=(back,)))
     assert [(one.sheet, one.row) for one in journal.all_outcomes(run)][-1] == (gone, 2)

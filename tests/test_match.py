@@ -134,7 +134,7 @@ def test_a_run_that_was_cut_off_is_matched_as_the_journal_knows_it(tmp_path: Pat
         journal.write(run, [("Sheet", 2), ("Sheet", 3)], [])
         journal.write(run, [], [Outcome("Sheet", 2, Status.CREATED, "ID2")])
         edited = [replace(one, row=one.row + 10, fingerprint=f"{one.fingerprint}!") for one in rows]
-        matched = match(journal.rows(run, "t", "things/thing"), [edited[0], edited[1], edited[2], rows[3]])
+        matched = match(journal.rows(run, "t", "things/thing", "Sheet"), [edited[0], edited[1], edited[2], rows[3]])
     assert [(pair.old.row, pair.old.status, pair.new.row) for pair in matched.refused] == [
         (2, Status.CREATED, 12),
         (3, Status.SENDING, 13),

@@ -17,12 +17,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bulkload.calls import Calls
 from bulkload.counted import Counted
 from bulkload.header import match_header
 from bulkload.journal import Journal, Known, NewRow
 from bulkload.models import CREATE, DONE, MASK, UPDATE, Frame, Outcome, Request, Row, Severity, Sheet, Status
 from bulkload.openapi import open_api
-from bulkload.plan import Planner, Wishes, made_already, request
+from bulkload.plan import Planner, Wishes, made_already
 from bulkload.resource import Column, Operation, Parameter, Resource
 from bulkload.seen import Seen
 from bulkload.validate import Validator
@@ -572,7 +573,8 @@ def made(
     settings: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Request:
-    return request(resource, "Sheet", Row(7, values), action, record, settings or {"tenant": "T 1"}, headers or {})
+    calls = Calls(resource, "Sheet", settings or {"tenant": "T 1"}, headers or {})
+    return calls.call(Row(7, values), action, record)
 
 
 def test_a_row_becomes_a_request_with_the_settings_of_its_connection() -> None:
@@ -634,12 +636,21 @@ def test_the_secrets_of_a_row_come_along_member_by_member() -> None:
     assert made(secretive, {"name": "A", "password": "p", "codes": [12, 34]}).secrets == ("p", "12", "34")
 
 
+def test_a_row_that_says_where_it_goes_says_so_of_itself_alone() -> None:
+    many = replace(THING, columns=(column("tenant", "path"), *THING.columns))
+    calls = Calls(many, "Sheet", {"tenant": "T 1"}, {})
+    rows = [Row(2, A), Row(3, {**A, "tenant": "T2"}), Row(4, A)]
+    paths = [calls.call(row, CREATE, "").path for row in rows]
+    assert paths == ["/tenants/T%201/things", "/tenants/T2/things", "/tenants/T%201/things"]
+    assert calls.call(Row(5, A), UPDATE, "9").path == "/tenants/T%201/things/9"
+
+
 def test_what_costs_money_is_sent_only_where_the_connection_says_so() -> None:
     kazoo = open_api("myreports").resources["pbx-kazoo"]
-    sent = request(kazoo, "Sheet", Row(2, {"name": "A"}), CREATE, "", {"CUSTOMER_TENANT_ID": "t"}, {})
+    sent = made(kazoo, {"name": "A"}, settings={"CUSTOMER_TENANT_ID": "t"})
     assert "accept-charges" not in sent.headers
     settings = {"CUSTOMER_TENANT_ID": "t", "accept-charges": "true"}
-    sent = request(kazoo, "Sheet", Row(2, {"name": "A"}), CREATE, "", settings, {})
+    sent = made(kazoo, {"name": "A"}, settings=settings)
     assert (sent.path, sent.headers["accept-charges"]) == ("/api/v1.0/customers/t/pbxs", "true")
     assert json.dumps(sent.body) == '{"_type": "KazooPbxConnectionProfile", "name": "A"}'
 
@@ -698,7 +709,8 @@ def test_no_cell_changes_host_path_structure_query_or_headers(app: str, thing: s
     for row in checked.rows:
         update = "thingID" in row.values
         settings = {"appID": "A1", "X-Tenant": "T1", "page": "7"}
-        made = request(PLACED, "Placed", row, UPDATE if update else CREATE, row.values.get("thingID", ""), settings, {})
+        calls = Calls(PLACED, "Placed", settings, {})
+        made = calls.call(row, UPDATE if update else CREATE, row.values.get("thingID", ""))
         segments = made.path.split("/")
         wanted = ["", "apps", row.values.get("appID", "A1"), "things", *([row.values["thingID"]] if update else [])]
         assert [unquote(segment) for segment in segments] == wanted
