@@ -1,11 +1,15 @@
 """The commands as a person and a script use them: what they print, what they write, how they end."""
 
+import csv
 import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
+import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,9 +18,11 @@ import pytest
 import typer
 
 from bulkload import cli
+from bulkload.arrange import sandbox_toml
 from bulkload.models import RESULT_COLUMNS
+from bulkload.sandbox import Fault, Sandbox
 from samples.make import GOOD, fill
-from tests.support import write_csv
+from tests.support import APIS, write_csv
 from tests.test_pipeline import destinations, routes
 
 COMMANDS = sorted(typer.main.get_command(cli.app).commands)  # type: ignore[attr-defined]
@@ -357,3 +363,29 @@ def test_a_log_or_a_terminal_that_takes_nothing_changes_no_outcome(folder: Path,
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert (done.returncode, "Traceback" in done.stderr) == (74, False)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no signals of this kind")
+def test_ctrl_c_writes_the_result_and_says_how_to_go_on(folder: Path) -> None:
+    api = APIS["aicc"]
+    with Sandbox([api], [Fault("slow", 1, seconds=0.2)]) as world:
+        toml = sandbox_toml(world, [api])
+        (folder / "bulkload.toml").write_text(toml, encoding="utf-8")
+        secrets = dict(re.findall(r"# export (\w+)=(.*)", toml))
+        write_csv(folder / "called-route.csv", routes(300))
+        words = ["import", "called-route.csv", "--yes", "--connection", "aicc-sandbox", "--journal", "journal.sqlite"]
+        command = [sys.executable, "-c", "from bulkload.cli import main; main()", *words]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | secrets) as child:
+            deadline = time.monotonic() + 60.0
+            while len(world.requests) < 10 and child.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.01)
+            child.send_signal(signal.SIGINT)
+            said = child.communicate(timeout=60)[0].splitlines()
+        made = len(world.records("aicc/called-route"))
+    assert child.returncode == 130, said
+    assert "Stopped: Interrupted." in said
+    next_words = r"Next: bulkload resume [-0-9a-f]+ --connection aicc-sandbox --journal journal.sqlite"
+    assert re.fullmatch(next_words, said[-1])
+    with (folder / "called-route.result.csv").open(encoding="utf-8-sig", newline="") as file:
+        counts = Counter(row["Import status"] for row in csv.DictReader(file))
+    assert counts == {"created": made, "not sent": 300 - made}

@@ -566,6 +566,7 @@ def test_the_sheets_of_a_run_are_counted_apart_and_together(journal: Journal) ->
     assert journal.counts(run) == {Status.NOT_SENT: 2, Status.INVALID: 1}
     assert journal.counts(run, "Others") == {Status.INVALID: 1}
     assert journal.sheets(run) == ["Others", "Things"]
+    assert journal.targets(run) == [TARGET]
     assert [(one.sheet, one.row) for one in journal.all_outcomes(run)] == [("Others", 2), ("Things", 2), ("Things", 3)]
 
 
@@ -904,3 +905,28 @@ def test_how_long_ago_a_row_was_given_up_is_told_by_a_clock_that_nobody_sets(pat
     with opened() as journal:
         later(2)
         assert ages(journal) == [0, 0, math.inf]
+
+
+def test_whoever_leaves_does_not_wait_for_a_commit_that_hangs(path: Path) -> None:
+    """SQLite itself would: it is asked for nothing while another thread is at it."""
+    hangs, released = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        hangs.set()
+        released.wait(60)
+
+    journal = Journal(path)
+    journal._db.create_function("hang", 0, hang)
+
+    def commit() -> None:
+        with journal._transaction():
+            journal._db.execute("SELECT hang()").fetchall()
+
+    committing = threading.Thread(target=commit)
+    committing.start()
+    hangs.wait()
+    journal.__exit__()
+    assert committing.is_alive() and not released.is_set()
+    released.set()
+    committing.join()
+    journal.__exit__()

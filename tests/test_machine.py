@@ -491,3 +491,17 @@ def test_what_was_cut_off_late_is_not_asked_about_too_early() -> None:
     machine.nothing_is_made_twice()
     machine.the_journal_tells_the_truth()
     machine.teardown()
+
+
+def test_a_clock_put_forward_while_rows_are_sent_lets_nobody_ask_too_early() -> None:
+    """The answer is lost before it, and the run asks at its end; the API works on by its own time."""
+    machine = Machine()
+    machine.first(rows=4)
+    machine.start(pause=1.0, killed_at="", update=False, limit=None)
+    machine.answer(f"lost, work {LATE}", place=0)
+    machine.set_the_clock(hours=3)
+    while machine.process:
+        machine.step()
+    machine.nothing_is_made_twice()
+    machine.the_journal_tells_the_truth()
+    machine.teardown()
