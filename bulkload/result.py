@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
@@ -36,21 +37,23 @@ def write_result(job: Job, journal: Journal, run: Run, found: Recognised, report
     seen: dict[str, Seen] = {}
     report.read = read = Intake(job.file, found)
 
+    def result_frame(assigned: Assigned, validator: Validator, frame: Frame) -> write.ResultFrame:
+        numbers = frame.text.index
+        if numbers.empty:  # it only counts blank rows
+            read.add(assigned.sheet.name, frame, ())
+            return write.ResultFrame(own_left_out(assigned, frame))
+        rows = journal.outcomes(run.id, assigned.sheet.name, int(numbers[0]), int(numbers[-1]))
+        done = {row for row, outcome in rows.items() if outcome.status is Status.UNCHANGED}
+        findings = validator.check(frame, done.intersection(numbers)).findings
+        read.add(assigned.sheet.name, frame, findings)
+        report.causes.add(findings)
+        report.rows += len(numbers)
+        progress.step(len(numbers))
+        return write.ResultFrame(own_left_out(assigned, frame), problems_of(findings), rows)
+
     def frames(assigned: Assigned) -> Iterator[write.ResultFrame]:
         validator = Validator(assigned, seen.setdefault(assigned.resource.full_name, Seen()))
-        for frame in assigned.sheet.frames():
-            numbers = frame.text.index
-            if numbers.empty:  # it only counts blank rows
-                read.add(assigned.sheet.name, frame, ())
-                continue
-            rows = journal.outcomes(run.id, assigned.sheet.name, int(numbers[0]), int(numbers[-1]))
-            done = {row for row, outcome in rows.items() if outcome.status is Status.UNCHANGED}
-            findings = validator.check(frame, done.intersection(numbers)).findings
-            read.add(assigned.sheet.name, frame, findings)
-            report.causes.add(findings)
-            report.rows += len(numbers)
-            progress.step(len(numbers))
-            yield write.ResultFrame(own_left_out(assigned, frame), problems_of(findings), rows)
+        return map(partial(result_frame, assigned, validator), assigned.sheet.frames())
 
     for assigned in found.assigned:
         counts = journal.counts(run.id, assigned.sheet.name)

@@ -123,14 +123,13 @@ class _Workbook:
         """Write a sheet, and its continuations where it is too long; counts rows, with errors, with warnings."""
         checked: Counter[str] = Counter()
         rows = self._begin(name, result)
-        for frame in result.frames:
-            for block in blocks(result, frame, self._problems, outcomes=self._outcomes):
-                for part in block.parts(self._room - rows.written or self._room, self._room):
-                    if rows.written == self._room:
-                        self._end(rows)
-                        rows = self._begin(self._dress.sheet_name(result.name), result)
-                    self._write_rows(rows, part, result)
-                checked.update(_counted(block))
+        for block in _blocks(result, self._problems, self._outcomes):
+            for part in block.parts(self._room - rows.written or self._room, self._room):
+                if rows.written == self._room:
+                    self._end(rows)
+                    rows = self._begin(self._dress.sheet_name(result.name), result)
+                self._write_rows(rows, part, result)
+            checked.update(_counted(block))
         self._end(rows)
         return checked
 
@@ -171,6 +170,11 @@ class _Workbook:
                 self._notes += 1
                 if self._notes <= _NOTES:
                     self._dress.note(rows.sheet, first + row, place, "\n".join(mark.messages))
+
+
+def _blocks(result: ResultSheet, problems: Problems, outcomes: bool) -> Iterator[Block]:
+    """The rows of a sheet to write; no frame is held while the next is made."""
+    return chain.from_iterable(map(partial(blocks, result, problems=problems, outcomes=outcomes), result.frames))
 
 
 def _looks(block: Block, place: int, style: Callable[..., Format], *, quote: bool) -> list[Format]:
@@ -221,7 +225,7 @@ def _write_csv(
         name = free_name(re.sub(r'[<>:"/\\|?*\x00-\x1f]', "_", shown(result.name)).strip(" .") or "Sheet", taken, 100)
         taken.add(name.casefold())
         target = path if len(results) == 1 else path.with_name(f"{path.stem}.{name}{path.suffix}")
-        made = (block for frame in result.frames for block in blocks(result, frame, problems, outcomes=outcomes))
+        made = _blocks(result, problems, outcomes)
         columns = ([_possible(texts, altered) for texts in block.columns] for block in made)
         written.append(_put(target, _csv((*result.headings, *own), columns), tell))
     lines = ([[shown(cell)] for cell in line] for line in chain(problems.lines(), _altered(altered.total())))

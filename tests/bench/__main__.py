@@ -2,7 +2,7 @@
 
 python -m tests.bench [--rows N] [--in-flight N] [--latency MS] [--bad SHARE]    a sheet to a result, beside a script
 python -m tests.bench --scale                                                   10,000 to 1,000,000 rows side by side
-python -m tests.bench --alone | --dry                                           only bulkload; only planning, from CSV
+python -m tests.bench --alone [--csv] | --dry                                   only bulkload; only planning, from CSV
 python -m tests.bench reading | checking | ...                                  a part alone
 """
 
@@ -26,6 +26,7 @@ def main() -> None:
     parser.add_argument("--bad", type=float, default=0.01, metavar="SHARE")
     parser.add_argument("--scale", action="store_true")
     parser.add_argument("--alone", action="store_true")
+    parser.add_argument("--csv", action="store_true")
     parser.add_argument("--dry", action="store_true")
     said = parser.parse_args()
     settings = Settings(said.rows, said.in_flight, said.latency, said.bad)
@@ -36,7 +37,7 @@ def main() -> None:
     elif said.dry:
         dry(settings)
     elif said.alone:
-        alone(settings)
+        alone(settings, ".csv" if said.csv else ".xlsx")
     else:
         compare(settings)
 
