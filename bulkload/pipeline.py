@@ -23,6 +23,8 @@ from bulkload.seen import Seen
 from bulkload.validate import Validator
 
 _LISTED = 20
+# Runs to different accounts of one place that may be at work at once.
+_KEYS = 8
 
 
 class Import(Course):
@@ -46,6 +48,7 @@ class Import(Course):
             sha256=book.sha256,
             connection=", ".join(dict.fromkeys(part.connection.name for part in parts)),
             target="; ".join(part.target for part in parts),
+            by_row=sorted({name for part in parts for name in part.by_row}),
         )
 
     @contextmanager
@@ -296,11 +299,35 @@ def _where(parts: Sequence[Part]) -> tuple[str, ...]:
 
 
 def _held(journal: Journal, parts: Sequence[Part], run: Run) -> ExitStack:
-    """Keep other runs away from the targets of this one. Raises UsageError that names a run at work there."""
+    """Keep other runs away from the targets of this one. Raises UsageError that names a run at work there.
+
+    Where a column names the accounts, all of the place are this run's, and it takes all keys of the place; a run to one
+    account takes one of them. So runs to different accounts may be at work at once, at most as many as there are keys.
+    """
     with ExitStack() as stack:
-        for place in sorted({part.target for part in parts}):
-            stack.enter_context(journal.hold(place, run.id))
+        for target in sorted({part.target for part in parts}):
+            stack.enter_context(journal.hold(target, run.id))
+        alone = {part.place for part in parts if part.by_row}
+        for place in sorted(alone):
+            for number in range(_KEYS):
+                stack.enter_context(journal.hold(place, run.id, f" #{number}"))
+        for place in sorted({part.place for part in parts if part.place != part.target} - alone):
+            stack.enter_context(_key(journal, place, run))
         return stack.pop_all()
+
+
+def _key(journal: Journal, place: str, run: Run) -> ExitStack:
+    """One of the keys of a place. Raises UsageError where none is left."""
+    for number in range(_KEYS):
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(journal.hold(place, run.id, f" #{number}"))
+            except UsageError:
+                if number == _KEYS - 1:
+                    raise
+            else:
+                return stack.pop_all()
+    raise AssertionError("There is a last key.")
 
 
 def _refuse_other_target(run: Run, parts: Sequence[Part]) -> None:
