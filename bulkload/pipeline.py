@@ -48,7 +48,7 @@ class Import(Course):
             sha256=book.sha256,
             connection=", ".join(dict.fromkeys(part.connection.name for part in parts)),
             target="; ".join(part.target for part in parts),
-            by_row=sorted({name for part in parts for name in part.by_row}),
+            by_row=_by_row(parts),
         )
 
     @contextmanager
@@ -133,7 +133,7 @@ class Resume(_Continued):
                 self._tell(matched)
                 unread = tuple(new for new in rows if not new.fingerprint)
                 self.journal.rearrange(self.run.id, part.target, name, changes(matched, unread))
-        self.journal.file_is(self.run.id, str(self.job.file.resolve()), book.sha256)
+        self.journal.file_is(self.run.id, str(self.job.file.resolve()), book.sha256, _by_row(parts))
 
     def _tell(self, matched: Matched) -> None:
         """List what a person must know of a changed file. Raises UsageError where it isn't clear what became what."""
@@ -296,6 +296,11 @@ def _where(parts: Sequence[Part]) -> tuple[str, ...]:
         f"{part.api.title} at {base_url(part.connection, part.api)} (connection {part.connection.name})"
         for part in parts
     )
+
+
+def _by_row(parts: Sequence[Part]) -> list[str]:
+    """The settings that columns of the file stand in for."""
+    return sorted({name for part in parts for name in part.by_row})
 
 
 def _held(journal: Journal, parts: Sequence[Part], run: Run) -> ExitStack:

@@ -130,6 +130,15 @@ def test_a_run_goes_on_after_another_door_has_made_its_row(desk: Desk) -> None:
     assert len(desk.sent()) == 3
 
 
+def test_a_column_that_a_file_gets_before_its_run_goes_on_is_a_door_too(desk: Desk) -> None:
+    one, two = rows(*ACCOUNTS)
+    by_setting(desk, A, [one, two], limit=1)
+    file = write_csv(desk.folder / "setting.csv", [{TENANT: B, **one}])
+    go_on(desk, pipeline.Resume, file, as_new=True)
+    assert statuses(by_setting(desk, B, [one])) == {"unchanged": 1}
+    assert len(desk.sent()) == 2
+
+
 def test_an_unknown_row_of_a_tenant_is_settled_and_known_at_the_other_door(tmp_path: Path) -> None:
     (one,) = rows(ACCOUNTS[0])
     with Sandbox(list(APIS.values()), faults=[Fault.parse("lost:1")], known=KNOWN) as sandbox:
