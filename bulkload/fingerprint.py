@@ -7,6 +7,8 @@ from typing import Any
 from bulkload.resource import Column, Resource
 from bulkload.schema import same
 
+# The key of a row that updates a record begins so; a natural key never does.
+_ID = "id:"
 # Stands before each fingerprint. A release that hashes otherwise takes the next number and looks rows up by both.
 VERSION = 1
 
@@ -47,6 +49,29 @@ class Keys:
     def text(self, values: Values) -> str:
         """The canonical values as JSON, blanks left out, each letter and its accent as one character."""
         return _json({name: same(values[name]) for name, _ in self._labels if name in values}, self._labels)
+
+
+class Names:
+    """Makes all that the journal knows a row of a resource by: its fingerprints and its key."""
+
+    def __init__(self, resource: Resource, keyed_hash: Callable[[str], str]) -> None:
+        self.prints = Fingerprints(resource, keyed_hash)
+        self._keyed_hash = keyed_hash
+        self._id_name = resource.id_column.name if resource.id_column else ""
+        self._key_names = resource.key
+        named = [column for column in resource.columns if column.place == "path" or column.name in resource.key]
+        self._of_update = Keys(column for column in resource.columns if column.place == "path")
+        self._of_key = Keys(named)
+        self._is_key_secret = any(column.secret for column in named)
+
+    def key(self, values: Values) -> str:
+        """`id:` and the record that a row updates, else its natural key, hashed where that is secret; "" for none."""
+        if self._id_name in values:
+            return f"{_ID}{self._of_update.text(values)}"
+        if not any(name in values for name in self._key_names):
+            return ""
+        text = self._of_key.text(values)
+        return self._keyed_hash(text) if self._is_key_secret else text
 
 
 def _labels(placed: Iterable[tuple[str, Column]]) -> list[tuple[str, str]]:

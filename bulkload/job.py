@@ -8,6 +8,7 @@ from typing import Protocol
 from bulkload import plan, read, recognise
 from bulkload.causes import Causes
 from bulkload.connection import Connection, complete, target
+from bulkload.doors import account_names, by_row, without
 from bulkload.errors import UnusableFile
 from bulkload.intake import Intake
 from bulkload.journal import Journal
@@ -77,6 +78,16 @@ class Part:
     connection: Connection
     target: str
     sheets: tuple[Assigned, ...]
+
+    @property
+    def by_row(self) -> frozenset[str]:
+        """The settings that select the account and that columns of the sheets stand in for."""
+        return frozenset().union(*(by_row(assigned.resource) for assigned in self.sheets))
+
+    @property
+    def place(self) -> str:
+        """The target but for the settings that a column may stand in for: what holds all accounts of its rows."""
+        return without(self.target, {name for one in self.api.resources.values() for name in account_names(one)})
 
     @property
     def settle(self) -> float:

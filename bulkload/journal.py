@@ -45,6 +45,10 @@ CREATE INDEX rows_by_key ON rows (target, resource, key) WHERE key != '' AND act
 ALTER TABLE rows ADD COLUMN once TEXT NOT NULL DEFAULT '';
 ALTER TABLE rows ADD COLUMN once_until TEXT;
 """,
+    """
+ALTER TABLE runs ADD COLUMN by_row TEXT;
+ALTER TABLE rows ADD COLUMN because TEXT NOT NULL DEFAULT '';
+""",
 )
 
 
@@ -84,13 +88,13 @@ class Journal(Ledger):
         now = stored(self._clock())
         self._db.executemany(
             "INSERT INTO rows (run, sheet, row, target, resource, action, fingerprint, ordinal, open_fingerprint,"
-            " key, status, id, error, note, http_status, attempts, request_id, time)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '', ?)",
+            " key, status, id, error, note, because, http_status, attempts, request_id, time)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '', ?)",
             (
                 (
                     run, row.sheet, row.row, target, row.resource,
                     row.action if row.status is Status.NOT_SENT else "", row.fingerprint, row.ordinal,
-                    row.open_fingerprint, row.key, row.status, row.id, row.error, row.note,
+                    row.open_fingerprint, row.key, row.status, row.id, row.error, row.note, row.because,
                     None if row.status is Status.NOT_SENT else now,
                 )
                 for row in rows

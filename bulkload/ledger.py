@@ -1,7 +1,9 @@
 """What the journal can be asked of its rows: what became of them, which are left, and what earlier runs have made."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from bulkload.models import Once, Outcome, Status
@@ -18,6 +20,11 @@ _WEIGHT = {
 _IN_ONE_QUERY = 400
 # What stands behind the name of a sheet for rows that are in the file no more.
 GONE = " (gone)"
+# Where rows of this target may stand as those of another: that target → what they are known by there → and here.
+Elsewhere = Mapping[str, Mapping[str, str]]
+_NOWHERE: Elsewhere = MappingProxyType({})
+# A row between others: what its status weighs, and its time.
+_Weighed = tuple[int, str, Known]
 CUT_OFF = "Sent, but the program was cut off before an answer came: it may exist."
 
 
@@ -61,7 +68,10 @@ class Ledger(Runs):
             "SELECT other.run FROM rows AS mine JOIN rows AS other ON other.target = mine.target"
             " AND other.resource = mine.resource AND other.fingerprint = mine.fingerprint AND other.fingerprint != ''"
             " AND other.action != '' AND other.status IN ('unknown', 'sending')"
-            " WHERE mine.run = ?1 AND mine.action = '' AND mine.status = 'unknown' ORDER BY 1"
+            " WHERE mine.run = ?1 AND mine.action = '' AND mine.status = 'unknown' UNION "
+            "SELECT named FROM (SELECT DISTINCT because AS named FROM rows WHERE run = ?1 AND status = 'unknown')"
+            " WHERE EXISTS (SELECT 1 FROM rows WHERE run = named AND action != ''"
+            " AND status IN ('unknown', 'sending')) ORDER BY 1"
         )
         with self._trouble():
             return [name for (name,) in self._db.execute(query, (run,))]
@@ -134,24 +144,45 @@ class Ledger(Runs):
         with self._trouble():
             return frozenset(name for (name,) in self._db.execute(query, (run, target, resource)))
 
-    def known(self, target: str, resource: str, fingerprints: Iterable[str]) -> dict[str, dict[int, Known]]:
-        """Rows of any run on the target that are done or may be: fingerprint → ordinal → the row."""
+    def known(
+        self, target: str, resource: str, fingerprints: Iterable[str], elsewhere: Elsewhere = _NOWHERE
+    ) -> dict[str, dict[int, Known]]:
+        """Rows of any run on the target that are done or may be: fingerprint → ordinal → the row.
+
+        Each that is known elsewhere is one more of its equals, under the fingerprint and an ordinal that are free here.
+        """
         found: dict[str, dict[int, Known]] = {}
-        for row in self._known(target, resource, "fingerprint", fingerprints):
+        for row in self._known(target, resource, "fingerprint", dict.fromkeys(fingerprints)):
             found.setdefault(row.fingerprint, {})[row.ordinal] = row
+        for place, there in elsewhere.items():
+            others = self._known(place, resource, "fingerprint", there)
+            for row in {(row.fingerprint, row.ordinal): row for row in others}.values():
+                mine = found.setdefault(there[row.fingerprint], {})
+                ordinal = max(mine) + 1 if row.ordinal in mine else row.ordinal
+                mine[ordinal] = replace(row, fingerprint=there[row.fingerprint], ordinal=ordinal)
         return found
 
-    def known_keys(self, target: str, resource: str, keys: Iterable[str]) -> dict[str, Known]:
-        """Rows of any run on the target with these natural keys that are done or may be, by key."""
-        return {row.key: row for row in self._known(target, resource, "key", keys)}
+    def known_keys(
+        self, target: str, resource: str, keys: Iterable[str], elsewhere: Elsewhere = _NOWHERE
+    ) -> dict[str, Known]:
+        """Rows of any run on the target, or elsewhere, with these natural keys that are done or may be, by key."""
+        found = self._weighed(target, resource, "key", dict.fromkeys(keys))
+        for place, there in elsewhere.items():
+            others = self._weighed(place, resource, "key", there)
+            found += [(*weight, replace(row, key=there[row.key])) for *weight, row in others]  # type: ignore[misc]
+        return {row.key: row for _, _, row in sorted(found, key=_weight)}
 
-    def _known(self, target: str, resource: str, column: str, wanted: Iterable[str]) -> list[Known]:
-        """What stands last wins in a dict: the weightiest status, and of those the latest.
+    def _known(self, target: str, resource: str, column: str, wanted: Collection[str]) -> list[Known]:
+        """What stands last wins in a dict: the weightiest status, and of those the latest."""
+        return [row for _, _, row in sorted(self._weighed(target, resource, column, wanted), key=_weight)]
+
+    def _weighed(self, target: str, resource: str, column: str, wanted: Collection[str]) -> list[_Weighed]:
+        """The rows that are done or may be, each with what it weighs and its time.
 
         A row that was not to be sent says nothing: where it is `unknown`, another is, and that one is found itself.
         """
-        found: list[tuple[int, str, Known]] = []
-        values = list(dict.fromkeys(wanted))
+        found: list[_Weighed] = []
+        values = list(wanted)
         statuses = ", ".join(f"'{status}'" for status in _WEIGHT)
         for start in range(0, len(values), _IN_ONE_QUERY):
             some = values[start : start + _IN_ONE_QUERY]
@@ -165,7 +196,7 @@ class Ledger(Runs):
                     (-_WEIGHT[Status(row["status"])], row["time"] or row["sent"] or "", _known_row(row))
                     for row in self._db.execute(query, (target, resource, *some))
                 ]
-        return [row for _, _, row in sorted(found, key=lambda one: one[:2])]
+        return found
 
     def claimed(self, target: str, run: str, sheet: str, rows: Sequence[int]) -> dict[int, Known]:
         """The rows of an earlier run on this target that a result workbook speaks of, by source row.
@@ -183,6 +214,10 @@ class Ledger(Runs):
             with self._trouble():
                 found |= {row["row"]: _known_row(row) for row in self._db.execute(query, (target, run, sheet, *some))}
         return found
+
+
+def _weight(one: _Weighed) -> tuple[int, str]:
+    return one[:2]
 
 
 def _outcome(row: Mapping[str, Any] | sqlite3.Row) -> Outcome:

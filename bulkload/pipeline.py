@@ -13,6 +13,7 @@ from bulkload.calls import Calls
 from bulkload.connection import base_url
 from bulkload.errors import NotConfirmed, UnusableFile, UsageError
 from bulkload.follow import Follower
+from bulkload.hold import hold_parts, hold_targets
 from bulkload.intake import Intake
 from bulkload.job import Job, Part, Preview, Report, divide, open_again, open_file, refuse_empty
 from bulkload.journal import Journal, NewRow, OpenRow
@@ -39,7 +40,7 @@ class Import(Course):
         self.run = self.report.run = self._begin(book, parts)
         with ExitStack() as stack:
             with self._undone():
-                stack.enter_context(_held(self.journal, [part.target for part in parts], self.run))
+                stack.enter_context(hold_parts(self.journal, parts, self.run))
                 self._plan(parts, found)
             yield from self.send_all(parts)
             self.write(found)
@@ -50,6 +51,7 @@ class Import(Course):
             sha256=book.sha256,
             connection=", ".join(dict.fromkeys(part.connection.name for part in parts)),
             target="; ".join(part.target for part in parts),
+            by_row=_by_row(parts),
         )
 
     @contextmanager
@@ -104,7 +106,7 @@ class _Continued(Course):
     def _held(self, parts: Sequence[Part]) -> ExitStack:
         """Keep others away while this is entered; what was in flight at a cut is unknown from now on."""
         with ExitStack() as stack:
-            stack.enter_context(_held(self.journal, [part.target for part in parts], self.run))
+            stack.enter_context(hold_parts(self.journal, parts, self.run))
             self.journal.give_up(self.run.id, max(part.connection.deadline for part in parts))
             return stack.pop_all()
 
@@ -133,7 +135,7 @@ class Resume(_Continued):
                 matched = follower.matched(name)
                 self._tell(matched)
                 follower.rearrange(name, matched)
-        self.journal.file_is(self.run.id, str(self.job.file.resolve()), book.sha256)
+        self.journal.file_is(self.run.id, str(self.job.file.resolve()), book.sha256, _by_row(parts))
 
     def _tell(self, matched: Matched) -> None:
         """List what a person must know of a changed file. Raises UsageError where it isn't clear what became what."""
@@ -189,7 +191,7 @@ class Resolve(_Continued):
     def _words_alone(self, trouble: str) -> Iterator[Outcome]:
         """Take the words where the file can't be read: without it the API can't be asked about the rest."""
         targets = self.journal.targets(self.run.id)
-        with _held(self.journal, targets, self.run):
+        with hold_targets(self.journal, targets, self.run):
             yield from self._take_words(targets)
             self.journal.end(self.run.id)
             self.report.hear(self.journal)
@@ -320,12 +322,9 @@ def _where(parts: Sequence[Part]) -> tuple[str, ...]:
     )
 
 
-def _held(journal: Journal, targets: Sequence[str], run: Run) -> ExitStack:
-    """Keep other runs away from the targets of this one. Raises UsageError that names a run at work there."""
-    with ExitStack() as stack:
-        for place in sorted(set(targets)):
-            stack.enter_context(journal.hold(place, run.id))
-        return stack.pop_all()
+def _by_row(parts: Sequence[Part]) -> list[str]:
+    """The settings that columns of the file stand in for."""
+    return sorted({name for part in parts for name in part.by_row})
 
 
 def _refuse_other_target(run: Run, parts: Sequence[Part]) -> None:

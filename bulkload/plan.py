@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from bulkload.counted import Counted
-from bulkload.fingerprint import Fingerprints, Keys
+from bulkload.doors import Doors
+from bulkload.fingerprint import Names
 from bulkload.journal import Journal, Known, NewRow
 from bulkload.models import CREATE, DONE, MASK, UPDATE, Row, Status
 from bulkload.resource import Resource
 
-# The key of a row that updates a record begins so; a natural key never does.
-_ID = "id:"
 _NO_ID = "(not known)"
 
 
@@ -44,12 +43,16 @@ class _Facts:
 
 @dataclass(frozen=True, slots=True)
 class _Verdict:
-    """What is to be done with a row; `record` is the ID of the record that it changes, or that it became earlier."""
+    """What is to be done with a row; `record` is the ID of the record that it changes, or that it became earlier.
+
+    `because` is the run that has to be settled before it can go out.
+    """
 
     status: Status
     action: str
     record: str = ""
     error: str = ""
+    because: str = ""
 
 
 class Planner:
@@ -70,23 +73,25 @@ class Planner:
         self.journal = journal
         self.counted = counted
         self.wishes = wishes
-        self.prints = Fingerprints(resource, journal.keyed_hash)
+        self.names = Names(resource, journal.keyed_hash)
+        self.prints = self.names.prints
+        self.doors = Doors(resource, target, journal)
         self._paths = [column for column in resource.columns if column.place == "path"]
         self._secrets = [column.name for column in resource.columns if column.secret]
         self._id_name = resource.id_column.name if resource.id_column else ""
-        named = [column for column in resource.columns if column.place == "path" or column.name in resource.key]
-        self._of_update, self._of_key = Keys(self._paths), Keys(named)
-        self._is_key_secret = any(column.secret for column in named)
 
     def decide(self, rows: Sequence[Row], claims: Mapping[int, Known]) -> list[NewRow]:
         """What is to be done with each row that may be sent; `claims` are the journal's rows that the sheet names."""
         prints = {row.number: self.prints.whole(row.values) for row in rows}
-        keys = {row.number: self._key(row.values) for row in rows}
+        keys = {row.number: self.names.key(row.values) for row in rows}
         origins = {row.number: claims[row.number] for row in rows if row.number in claims}
         name = self.resource.full_name
         wanted = [*prints.values(), *(origin.fingerprint for origin in origins.values())]
-        by_print = self.journal.known(self.target, name, filter(None, wanted))
-        by_key = self.journal.known_keys(self.target, name, filter(None, keys.values()))
+        elsewhere = self.doors.others(rows, prints, keys)
+        by_print = self.journal.known(self.target, name, filter(None, wanted), elsewhere.prints)
+        by_key = elsewhere.translated(
+            self.journal.known_keys(self.target, name, filter(None, keys.values()), elsewhere.keys)
+        )
         ordinals = self._ordinals(prints, by_print, origins)
         planned = []
         for row in rows:
@@ -160,14 +165,6 @@ class Planner:
         first = sorted(n for n, one in known.items() if one.status not in DONE or not self.wishes.again)
         return [*first, *sorted(set(range(1, max(first, default=0))).difference(first))]
 
-    def _key(self, values: Mapping[str, Any]) -> str:
-        if self._id_name in values:
-            return f"{_ID}{self._of_update.text(values)}"
-        if not any(name in values for name in self.resource.key):
-            return ""
-        text = self._of_key.text(values)
-        return self.journal.keyed_hash(text) if self._is_key_secret else text
-
     def _planned(self, row: Row, facts: _Facts) -> NewRow:
         verdict = self._verdict(row, facts)
         return NewRow(
@@ -182,6 +179,7 @@ class Planner:
             key=facts.key,
             id=verdict.record,
             error=verdict.error,
+            because=verdict.because,
         )
 
     def _verdict(self, row: Row, facts: _Facts) -> _Verdict:
@@ -195,7 +193,7 @@ class Planner:
             return _Verdict(Status.INVALID, action, record, wrong)
         for one in (facts.origin, facts.same, namesake):
             if one and one.status not in DONE:
-                return _Verdict(Status.UNKNOWN, action, record, _may_exist(one))
+                return _Verdict(Status.UNKNOWN, action, record, _may_exist(one), one.run)
         if facts.origin:
             return _Verdict(Status.INVALID, action, facts.origin.id, _edited_since(facts.origin))
         if same and same.fingerprint == facts.fingerprint and not again:

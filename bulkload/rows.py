@@ -16,6 +16,7 @@ class NewRow:
     `fingerprint` is the keyed hash of the whole row, `open_fingerprint` that without secret columns, both "" for a row
     that could not be read; `ordinal` counts equal rows of one file from 1. `key` is the natural key's text or, where it
     is secret, its keyed hash; "" where there is none. The key of a row that updates a record is `id:` and that ID.
+    `because` is the run that an `unknown` row waits for: a row of it went out, and may be this one.
     """
 
     sheet: str
@@ -30,6 +31,7 @@ class NewRow:
     id: str = ""
     error: str = ""
     note: str = ""
+    because: str = ""
 
 
 @dataclass(frozen=True, slots=True)

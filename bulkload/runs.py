@@ -4,10 +4,11 @@ import hashlib
 import os
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 from bulkload.database import Database
 from bulkload.errors import UsageError
@@ -49,13 +50,15 @@ class Runs(Database):
         return self._key
 
     @contextmanager
-    def hold(self, target: str, run: str) -> Iterator[None]:
+    def hold(self, target: str, run: str, key: str = "") -> Iterator[None]:
         """Keep every other run with this journal away from the target, until the end of this one or of its process.
+
+        With `key`, keep from it those alone that want the same key of it.
 
         Raises UsageError that names the run at work, at once.
         """
         journal = self.path.resolve()
-        path = journal.with_name(f"{journal.name}.{self.keyed_hash(target)[:12]}.lock")
+        path = journal.with_name(f"{journal.name}.{self.keyed_hash(target + key)[:12]}.lock")
         words = f"run {run}, process {os.getpid()}, since {self._clock().isoformat(timespec='seconds')}"
         with ExitStack() as stack:
             try:
@@ -70,8 +73,8 @@ class Runs(Database):
 
     # Runs
 
-    def begin(self, *, file: str, sha256: str, connection: str, target: str) -> Run:
-        """Record that a run begins."""
+    def begin(self, *, file: str, sha256: str, connection: str, target: str, by_row: Collection[str] = ()) -> Run:
+        """Record that a run begins; `by_row` are the settings of the target that columns of its sheets stand in for."""
         started = self._clock()
         run = Run(
             id=f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
@@ -84,10 +87,21 @@ class Runs(Database):
         )
         with self._transaction():
             self._db.execute(
-                "INSERT INTO runs (id, file, sha256, connection, target, user, started) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (run.id, file, sha256, connection, target, run.user, stored(started)),
+                "INSERT INTO runs (id, file, sha256, connection, target, user, started, by_row)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (run.id, file, sha256, connection, target, run.user, stored(started), " ".join(map(quote, by_row))),
             )
         return run
+
+    def doors(self) -> set[tuple[str, frozenset[str] | None]]:
+        """The targets of all runs, each with the settings that columns stood in for: None where that isn't known."""
+        with self._trouble():
+            found = self._db.execute("SELECT DISTINCT target, by_row FROM runs").fetchall()
+        return {
+            (target, None if names is None else frozenset(map(unquote, names.split())))
+            for targets, names in found
+            for target in targets.split("; ")
+        }
 
     def agreed(self, run: str) -> None:
         """Record that all rows of a run stand here and that they may be sent."""
@@ -99,10 +113,16 @@ class Runs(Database):
         with self._trouble():
             return bool(self._db.execute("SELECT agreed FROM runs WHERE id = ?", (run,)).fetchone()["agreed"])
 
-    def file_is(self, run: str, file: str, sha256: str) -> None:
-        """Record that a run's file has changed, and its rows have followed."""
+    def file_is(self, run: str, file: str, sha256: str, by_row: Collection[str] = ()) -> None:
+        """Record that a run's file has changed, and its rows have followed; `by_row` is what `begin` has, from now on.
+
+        What columns stood in for before stays, and stays not known where it isn't.
+        """
         with self._transaction():
-            self._db.execute("UPDATE runs SET file = ?, sha256 = ? WHERE id = ?", (file, sha256, run))
+            self._db.execute(
+                "UPDATE runs SET file = ?, sha256 = ?, by_row = by_row || ' ' || ? WHERE id = ?",
+                (file, sha256, " ".join(map(quote, by_row)), run),
+            )
 
     def end(self, run: str) -> None:
         """Record that a run has come to its end."""

@@ -197,7 +197,8 @@ def test_a_frame_of_nothing_but_blank_rows_is_counted_and_sends_nothing(desk: De
 @pytest.mark.parametrize(("sql", "rows", "told"), [
     ("DELETE FROM rows WHERE row = 3", 3, 2),
     ("INSERT INTO rows SELECT run, sheet, 99, target, resource, action, 'x', ordinal, open_fingerprint, key, status, "
-     "id, error, note, http_status, attempts, request_id, sent, time, once, once_until FROM rows WHERE row = 3", 3, 4),
+     "id, error, note, http_status, attempts, request_id, sent, time, once, once_until, because FROM rows "
+     "WHERE row = 3", 3, 4),
 ])  # fmt: skip
 def test_file_and_journal_are_counted_apart_so_that_they_can_disagree(
     desk: Desk, sql: str, rows: int, told: int
