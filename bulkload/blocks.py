@@ -96,7 +96,7 @@ def _refuse_outside(line: Line, place: str, header_row: int, width: int) -> None
         raise UnusableFile(f"{place} row {header_row} is blank: name the header's row with --header-row")
     if beyond:
         cell = f"{column_letter(min(beyond))}{line.number}"
-        raise UnusableFile(f"{place}!{cell}: data outside the header's columns: give it a title, or clear it")
+        raise UnusableFile(f"{place}!{cell}: data outside the header's columns: give the column a title, or clear it")
 
 
 def _refuse_merged(table: Table, place: str, header_row: int, last: int, width: int) -> None:
@@ -105,5 +105,5 @@ def _refuse_merged(table: Table, place: str, header_row: int, last: int, width: 
         if bottom > header_row and top <= last and left <= width and (top, left) != (bottom, right):
             cells = f"{column_letter(left)}{top}:{column_letter(right)}{bottom}"
             raise UnusableFile(
-                f"{place}!{cells}: merged cells, of which the first alone has a value: unmerge them, fill in each"
+                f"{place}!{cells}: merged cells, of which the first alone has a value: unmerge them and fill in each"
             )

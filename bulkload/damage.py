@@ -54,9 +54,9 @@ def of_kind(column: Column, text: str, kind: Kind, fits: Fits) -> Said | None:
     if not is_text or column.enum:
         return None
     if kind in (Kind.NUMBER, Kind.PERCENT):
-        return _note(column, "number", text, "is a number in the file, and was read as this text.")
+        return _note(column, "number", text, "is a number in the file, and was read as the text that it shows.")
     if kind is Kind.BOOLEAN:
-        return _note(column, "boolean", text, "is TRUE or FALSE in the file, and was read as this text.")
+        return _note(column, "boolean", text, "is TRUE or FALSE in the file, and was read as the text that it shows.")
     return None
 
 
@@ -65,7 +65,7 @@ def _clock(column: Column, text: str, kind: Kind, fits: Fits) -> Said | None:
     if column.type != "string":
         return of_value(column, "became a date", text, f"is {what} in the file. Format the cell as Number and type it.")
     if (column.schema.get("pattern") or column.schema.get("format")) and fits(text):
-        return _note(column, "time", text, f"is {what} in the file, and was read as this text.")
+        return _note(column, "time", text, f"is {what} in the file, and was read as the text that it shows.")
     if column.secret:
         return of_value(column, "became a date", text, f"has become {what}. Format the cell as Text and type it again.")
     if kind in (Kind.TIME, Kind.DURATION):

@@ -110,7 +110,8 @@ def checked_parts(archive: ZipFile, name: str) -> dict[str, str]:
         )
     size = sum(part.file_size for part in parts)
     if size > UNPACKED:
-        raise UnusableFile(f"{name} unpacks to {size / UNPACKED:.1f} GiB, more than the 1 GiB that is read: split it")
+        more = f"{size / UNPACKED:.1f} GiB, more than the 1 GiB" if size > 1.05 * UNPACKED else "more than the 1 GiB"
+        raise UnusableFile(f"{name} unpacks to {more} that is read: split it into several files")
     for part in parts:
         packed = part.compress_size
         if part.file_size > _SMALL and part.file_size > RATIO * packed:

@@ -25,7 +25,7 @@ _SPOILT = {
     ),
     "error cell": "is an error of the spreadsheet. Correct the formula, or type the value.",
     "formula without value": (
-        "is a formula whose value the file doesn't hold. Open the file in Excel, save it, and import it again."
+        "This is a formula whose value the file doesn't hold. Open the file in Excel, save it, and import it again."
     ),
     "no date": (
         "has the format of a date, but there is no such date. "
@@ -173,9 +173,7 @@ class _OfColumn:
         for cell in self._spoilt:
             # 0.1 + 0.2 has 17 digits, and a column of numbers takes it.
             if not (cell.kind == "rounded number" and self._column.type == "number" and "." in cell.found):
-                says = _SPOILT.get(cell.kind, _SPOILT_SAYS)
-                place = int(np.flatnonzero(self._numbers == cell.row)[0])
-                self._tell_row(place, of_value(self._column, cell.kind, cell.found, says))
+                self._tell_row(int(np.flatnonzero(self._numbers == cell.row)[0]), _of_spoilt(self._column, cell))
 
     def _clean(self) -> None:
         column, told = self._column, dict[int, list[Said]]()
@@ -266,3 +264,10 @@ class _OfColumn:
         for place, said in damage.without_plus(self._column, texts).items():
             told.setdefault(codes[place], []).append(said)
         self._tell(told)
+
+
+def _of_spoilt(column: Column, cell: Spoilt) -> Said:
+    says = _SPOILT.get(cell.kind, _SPOILT_SAYS)
+    if cell.kind == "formula without value":  # there is nothing to quote
+        return of_cell(column, cell.kind, says, cell.found)
+    return of_value(column, cell.kind, cell.found, says)

@@ -69,7 +69,9 @@ def _shown_delimiter(file: str, header: str) -> str:
     bare = re.sub('"[^"]*"?', "", header)
     delimiter = max(DELIMITERS, key=bare.count)
     if "|" in bare and delimiter not in bare:
-        raise UnusableFile(f'{file}: the header has pipes but no comma, semicolon or tab: say --delimiter "|" if so')
+        raise UnusableFile(
+            f'{file}: the header has pipes but no comma, semicolon or tab: say --delimiter "|" if they part the columns'
+        )
     return delimiter
 
 
@@ -157,15 +159,15 @@ def refuse(layout: Layout, record: Record) -> None:
     )
     if beyond is not None:
         cell = f"{file}: {layout.sheet}!{column_letter(beyond + 1)}{record.number}"
-        raise UnusableFile(f"{cell}: data outside the header's columns: give it a title, or clear it")
+        raise UnusableFile(f"{cell}: data outside the header's columns: give the column a title, or clear it")
 
 
 def _why(fields: Fields, width: int) -> str:
     if len(fields) < width:
-        return "an empty field needs its delimiter, too"
+        return "write the delimiter of an empty field, too"
     if not any(map(str.strip, fields[width:])):
         return "take the delimiter at the end of the line away, or give the header one more"
-    return "a field that holds the delimiter stands in quotes"
+    return "put quotes around a field that holds the delimiter"
 
 
 def _csv_fault(layout: Layout, number: int, first: int, text: str) -> UnusableFile:

@@ -206,14 +206,14 @@ def test_how_a_cell_was_read_is_nowhere_called_an_error_or_a_warning(folder: Pat
     for command in (["check", "d.xlsx", "-o", "made.xlsx"], ["import", "d.xlsx", "--sandbox", "-o", "made.xlsx"]):
         status, told = summary(command, capsys)
         assert (status, told["errors"], told["warnings"], told["problem_kinds"], told["problems"]) == (0, 0, 0, 0, [])
-        assert '"note": "is a number in the file, and was read as this text."' in json.dumps(told["read"])
+        assert '"note": "is a number in the file, and was read as the text that it shows."' in json.dumps(told["read"])
         made = openpyxl.load_workbook("made.xlsx")
         assert [cell.value for cell in made["Problems"]["A"]] == ["Problems", "None."]
         assert not any(cell.comment for cell in made["Called routes"][2])
         assert made["Called routes"]["A2"].fill.fill_type is None
         assert cli.run([*command[:2], *command[2:-2]]) == 0
         said = "".join(capsys.readouterr())
-        assert "is a number in the file, and was read as this text: 1 cell, A2" in said
+        assert "is a number in the file, and was read as the text that it shows: 1 cell, A2" in said
         assert not re.search("error +Called|error +[A-Z]|warning", said)
 
 

@@ -47,9 +47,9 @@ def told(checked: Checked) -> list[tuple[str, str, str]]:
 @pytest.mark.parametrize(
     ("column", "cell", "kind", "severity", "says"),
     [
-        (TEXT, "4711", Kind.NUMBER, "note", "is a number in the file, and was read as this text."),
-        (TEXT, "50%", Kind.PERCENT, "note", "is a number in the file, and was read as this text."),
-        (TEXT, "TRUE", Kind.BOOLEAN, "note", "is TRUE or FALSE in the file, and was read as this text."),
+        (TEXT, "4711", Kind.NUMBER, "note", "is a number in the file, and was read as the text that it shows."),
+        (TEXT, "50%", Kind.PERCENT, "note", "is a number in the file, and was read as the text that it shows."),
+        (TEXT, "TRUE", Kind.BOOLEAN, "note", "is TRUE or FALSE in the file, and was read as the text that it shows."),
         (TEXT, "abc", Kind.FORMULA, "note", "is what a formula gave when the file was last calculated."),
         (WHOLE, "5", Kind.FORMULA, "note", "is what a formula gave when the file was last calculated."),
         (
@@ -73,8 +73,14 @@ def told(checked: Checked) -> list[tuple[str, str, str]]:
             "error",
             "has become a time of day. If 1:20 was meant, format the cell as Text and type it again.",
         ),
-        (CLOCK, "00:20:00", Kind.TIME, "note", "is a time of day in the file, and was read as this text."),
-        (CLOCK, "00:20:00", Kind.DURATION, "note", "is a length of time in the file, and was read as this text."),
+        (CLOCK, "00:20:00", Kind.TIME, "note", "is a time of day in the file, and was read as the text that it shows."),
+        (
+            CLOCK,
+            "00:20:00",
+            Kind.DURATION,
+            "note",
+            "is a length of time in the file, and was read as the text that it shows.",
+        ),
         (
             WHOLE,
             "2026-01-02",
@@ -141,7 +147,7 @@ def test_a_number_shorter_than_the_digits_around_it_may_have_lost_zeros() -> Non
         f'"15" has fewer digits than the 4 of the cells around it. Were zeros lost in front? If 0015 was meant, {ZEROS}'
     )
     assert told(check(TEXT, cells, kinds)) == [("A5", "warning", says)]
-    note = '"15" is a number in the file, and was read as this text.'
+    note = '"15" is a number in the file, and was read as the text that it shows.'
     assert told(check(TEXT, ["0471", "4712", "47", "15"], kinds[:4])) == [("A5", "note", note)]
 
 

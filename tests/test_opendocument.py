@@ -113,7 +113,7 @@ def test_rows_that_stand_for_many_keep_their_numbers(tmp_path: Path) -> None:
             "accident below and beside the table, or split it into several files",
         ),
         (row(cell("x", 'table:number-columns-repeated="999999999"')), "a.ods: T is damaged: row 2 is longer than"),
-        (row(cell("x"), more='table:number-rows-repeated="1048576"'), "a.ods: T is damaged: row 1048577 is outside"),
+        (row(cell("x"), more='table:number-rows-repeated="1048576"'), "a.ods: T is damaged: row 1,048,577 is outside"),
         (row(cell("x", 'table:number-rows-spanned="2"')), "a.ods: T!A2:A3: merged cells, of which the first alone"),
         (row(cell("x", 'office:value-type="float"')), "a.ods is damaged or incomplete"),
         (row(cell("x", 'office:value-type="secret"')), "a.ods is damaged or incomplete"),

@@ -227,9 +227,9 @@ def test_header_row_may_be_named_and_blank_titles_stay_between(tmp_path: Path) -
 
 def test_data_outside_the_header_is_refused(tmp_path: Path) -> None:
     path = workbook(tmp_path / "a.xlsx", ["a"], ["1", " "], ["2", None, "x"])
-    assert refusal(path) == "a.xlsx: Sheet1!C3: data outside the header's columns: give it a title, or clear it"
+    assert refusal(path) == "a.xlsx: Sheet1!C3: data outside the header's columns: give the column a title, or clear it"
     path = workbook(tmp_path / "b.xlsx", ["a"], ["1", None, "=1+1"])
-    assert refusal(path) == "b.xlsx: Sheet1!C2: data outside the header's columns: give it a title, or clear it"
+    assert refusal(path) == "b.xlsx: Sheet1!C2: data outside the header's columns: give the column a title, or clear it"
     path = workbook(tmp_path / "c.xlsx", [" "], ["a"])
     assert refusal(path) == "c.xlsx: Sheet1 row 1 is blank: name the header's row with --header-row"
 
@@ -404,7 +404,7 @@ def test_csv_as_programs_write_it(tmp_path: Path, content: str | bytes, rows: Ro
         ("a,b\n1,2\n1,2,3\n", "a.csv line 3 (row 3) has 3 fields, the header 2"),
         (
             'a,b\n"1\n1",2\n1\n',
-            "a.csv line 4 (row 3) has 1 field, the header 2: an empty field needs its delimiter, too",
+            "a.csv line 4 (row 3) has 1 field, the header 2: write the delimiter of an empty field, too",
         ),
         (
             "a,b\n1,2,\n",

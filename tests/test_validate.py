@@ -161,7 +161,8 @@ def file_faults(column: Column) -> Iterator[Fault]:
     yield Fault(
         "",
         "formula without value",
-        "is a formula whose value the file doesn't hold. Open the file in Excel, save it, and import it again.",
+        "This is a formula whose value the file doesn't hold. Open the file in Excel, save it, and import it again.",
+        sentence=True,
         value="a formula",
         spoilt="formula without value",
     )

@@ -224,7 +224,7 @@ def test_merged_cells_among_the_rows_are_refused(tmp_path: Path, merged: str, re
     path = workbook(tmp_path / "a.xlsx", ["a", "b"], ["1", "2"], ["3", "4"])
     edit(path, SHEET, "</sheetData>", f'</sheetData><mergeCells count="1"><mergeCell ref="{merged}"/></mergeCells>')
     if refused:
-        says = "merged cells, of which the first alone has a value: unmerge them, fill in each"
+        says = "merged cells, of which the first alone has a value: unmerge them and fill in each"
         assert refusal(path) == f"a.xlsx: Sheet1!{merged}: {says}"
     else:
         assert len(rows_of(only(open_book(path)))) == 2

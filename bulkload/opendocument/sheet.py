@@ -12,6 +12,7 @@ from bulkload.formats import NO_DATE, show
 from bulkload.opendocument.markup import CALC, OFFICE, SHEET, SUB_TABLE, TABLE, TEXT, Attributes, events
 from bulkload.opendocument.styles import BOOLEAN, Styles
 from bulkload.workbook.markup import Damaged
+from bulkload.workbook.sheet import AGAIN
 
 # What the programs that write .ods have room for, and the cells of a file that are read at most, repeated ones too.
 _ROWS, _COLUMNS, _CELLS = 1_048_576, 16_384, 20_000_000
@@ -125,7 +126,7 @@ class _Reader:
         if not self._texts:
             return
         if self._number > _ROWS:
-            raise UnusableFile(f"is damaged: row {self._number} is outside a sheet's {_ROWS} rows")
+            raise UnusableFile(f"is damaged: row {self._number:,} is outside a sheet's {_ROWS:,} rows. {AGAIN}")
         self._cells += len(self._texts) * times
         if self._cells > _CELLS:
             raise UnusableFile(
@@ -164,7 +165,9 @@ class _Reader:
         if not text and not fault:
             return
         if self._column > _COLUMNS:
-            raise UnusableFile(f"is damaged: row {self._number + 1} is longer than a sheet's {_COLUMNS} columns")
+            raise UnusableFile(
+                f"is damaged: row {self._number + 1:,} is longer than a sheet's {_COLUMNS:,} columns. {AGAIN}"
+            )
         if times == 1 and column == len(self._texts):
             self._texts.append(text)
             self._kinds.append(kind)

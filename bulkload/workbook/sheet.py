@@ -31,7 +31,7 @@ _VALUE_BEGINS, _FORMULA_BEGINS, _AID_BEGINS = None, 1, 2
 # Cells whose text stands in the sheet itself: there every blank counts.
 _OWN_TEXT = frozenset({"str", "inlineStr"})
 _BEGIN = b"<sheetData>"
-_AGAIN = "Fetch it again, or open it in Excel and save it as a new .xlsx"
+AGAIN = "Fetch it again, or open it in Excel and save it as a new .xlsx"
 
 Shown = tuple[str, int, str]  # text, Kind, what has spoilt it
 
@@ -332,8 +332,8 @@ def _note(tag: str, attributes: Attributes, table: Table) -> None:
 
 
 def _out_of_order(row: int) -> UnusableFile:
-    return UnusableFile(f"is damaged near row {row}: rows or cells are out of order. {_AGAIN}")
+    return UnusableFile(f"is damaged near row {row}: rows or cells are out of order. {AGAIN}")
 
 
 def _outside(what: str) -> UnusableFile:
-    return UnusableFile(f"is damaged: {what} is outside Excel's {_ROWS} rows or XFD columns. {_AGAIN}")
+    return UnusableFile(f"is damaged: {what} is outside Excel's {_ROWS:,} rows or its last column, XFD. {AGAIN}")
