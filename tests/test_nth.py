@@ -48,7 +48,7 @@ def test_the_nth_call_fails(kind: str, calls: list[Fault]) -> None:
     """For some n of each thread; `python -m tests.nth --all` takes every one."""
     figures = nth.fail_each(nth.some([fault for fault in calls if fault.kind == kind]))
     assert figures.wrong == {}, figures
-    assert figures.hits > 0.5 * figures.faults, figures
+    assert figures.hits >= 0.5 * figures.faults, figures
 
 
 @pytest.mark.parametrize("kind", ["journal write", "journal sync"])
