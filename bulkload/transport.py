@@ -10,6 +10,7 @@ import re
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib.metadata import version
 from types import MappingProxyType
 from typing import Self
@@ -114,8 +115,7 @@ class Transport:
                 "the path would not arrive as it stands: it does not begin with /, holds '.' or '..', or is not"
                 " percent-quoted"
             )
-        text = self._base + path + ("?" + urlencode(query, quote_via=quote) if query else "")
-        return URL(text, encoded=True)
+        return _address(self._base + path + ("?" + urlencode(query, quote_via=quote) if query else ""))
 
     async def _free_line(self) -> Line:
         try:
@@ -142,6 +142,12 @@ def _base(base_url: str) -> str | Trouble:
     if path and not PATH.fullmatch(f"/{path}"):
         return Trouble("the base URL's path holds '.' or '..', or is not percent-quoted")
     return f"{origin}/{path}".rstrip("/")
+
+
+@lru_cache(maxsize=256)
+def _address(text: str) -> URL:
+    """The address as it stands. Most rows of a run go to the same one, and what is worked out of it stays with it."""
+    return URL(text, encoded=True)
 
 
 def _check(method: str, headers: Mapping[str, str]) -> None:
