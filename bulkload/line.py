@@ -57,7 +57,7 @@ class Line:
             connector=self._connector,
             headers=manner.headers,
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None, connect=manner.connect_timeout),
+            timeout=aiohttp.ClientTimeout(total=manner.deadline, connect=manner.connect_timeout),
             auto_decompress=False,
             trust_env=False,
             proxy=manner.proxy,
@@ -72,8 +72,7 @@ class Line:
         """
         trail = self._connector.trail = Trail()
         try:
-            async with asyncio.timeout(self._manner.deadline):
-                return await self._exchange(method, url, headers, body, trail)
+            return await self._exchange(method, url, headers, body, trail)
         except Exception as error:
             self._connector.drop()
             reason = _why(error, trail, url, self._manner)

@@ -5,12 +5,13 @@ that lives. All other retries happen only where the API provably did nothing.
 """
 
 import asyncio
-import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+
+from pydantic_core import to_json
 
 from bulkload.answer import Meaning, Verdict, judge
 from bulkload.auth import Signed
@@ -32,7 +33,6 @@ LAST_CHANCE = 30.0
 _LONGEST_MESSAGE = 500
 # A shorter secret may stand in an ID by chance, and the ID must stay what it is.
 _SHORTEST_SECRET_IN_ID = 8
-_JSON = json.JSONEncoder(ensure_ascii=False)
 # What keeps further rows from being sent, but says nothing against those that were.
 _REASONS = (SignInError, SettingsError, UnusableFile)
 
@@ -167,7 +167,7 @@ class Sender:
     async def _send_row(self, row: Row, wire: Carrier, signer: Signer, tell: Callable[[Outcome], None]) -> bool:
         """Send one row until there is an outcome to tell; False if the run stopped before the row went out."""
         request, operation = row.outgoing.request, row.outgoing.operation
-        body = None if request.body is None else _JSON.encode(request.body).encode()
+        body = None if request.body is None else to_json(request.body)
         verdict = Verdict(Meaning.UNKNOWN, message=SENT_BEFORE) if row.unsure else Verdict(Meaning.NOT_PROCESSED)
         while signed := await self._pace.turn(partial(signer.sign, operation), retry=row.failures > 0):
             key = row.key_header(self._clock)

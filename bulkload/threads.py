@@ -7,7 +7,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from bulkload.system import interrupts
 
@@ -59,16 +59,18 @@ def stream(
     `interrupted` is called for the first Ctrl-C or SIGTERM and `given_up` where the listener leaves early: both then
     wait for what `start` still does. `abandon` is called for the second, before KeyboardInterrupt is raised.
     """
-    said: queue.SimpleQueue[tuple[T] | None] = queue.SimpleQueue()
+    said: queue.SimpleQueue[list[T] | None] = queue.SimpleQueue()
     trouble: list[BaseException] = []
     left = threading.Event()
 
     async def work() -> None:
+        teller = _Teller(said)
         try:
             with seldom_collecting():
-                await start(lambda one: said.put((one,)))
+                await start(teller.tell)
         except BaseException as error:
             trouble.append(error)
+        teller.hand_over()
         said.put(None)
 
     def leave() -> None:
@@ -79,8 +81,8 @@ def stream(
     with interrupts(interrupted, leave):
         thread.start()
         try:
-            while one := _next(said):
-                yield one[0]
+            while some := _next(said):
+                yield from some
         except BaseException:
             given_up()
             while thread.is_alive() and not left.is_set():
@@ -120,7 +122,27 @@ def seldom_collecting() -> Iterator[None]:
         gc.unfreeze()
 
 
-def _next(said: "queue.SimpleQueue[tuple[T] | None]") -> tuple[T] | None:
+class _Teller(Generic[T]):
+    """Hands over what is told on an event loop, all of a moment at once: each handing over wakes the listener."""
+
+    def __init__(self, said: "queue.SimpleQueue[list[T] | None]") -> None:
+        self._said = said
+        self._gathered: list[T] = []
+
+    def tell(self, one: T) -> None:
+        """Keep this until what the loop has at hand is done."""
+        if not self._gathered:
+            asyncio.get_running_loop().call_soon(self.hand_over)
+        self._gathered.append(one)
+
+    def hand_over(self) -> None:
+        """Hand over what was told."""
+        if self._gathered:
+            self._said.put(self._gathered)
+            self._gathered = []
+
+
+def _next(said: "queue.SimpleQueue[list[T] | None]") -> list[T] | None:
     while True:
         with suppress(queue.Empty):
             return said.get(timeout=_GLANCE)

@@ -118,12 +118,14 @@ class Transport:
         return _address(self._base + path + ("?" + urlencode(query, quote_via=quote) if query else ""))
 
     async def _free_line(self) -> Line:
-        try:
-            # None: what needn't wait needs no alarm either.
-            async with asyncio.timeout(self._wire.connect_timeout if self._slots.locked() else None):
-                await self._slots.acquire()
-        except TimeoutError:
-            raise Trouble(f"no free connection within {self._wire.connect_timeout:g} s") from None
+        if self._slots.locked():
+            try:
+                async with asyncio.timeout(self._wire.connect_timeout):
+                    await self._slots.acquire()
+            except TimeoutError:
+                raise Trouble(f"no free connection within {self._wire.connect_timeout:g} s") from None
+        else:
+            await self._slots.acquire()
         if not self._free:
             self._lines.append(Line(self._manner))
             return self._lines[-1]

@@ -91,6 +91,7 @@ def test_the_second_signal_does_not_wait_for_what_hangs() -> None:
 
     async def start(tell: Callable[[int], None]) -> None:
         tell(1)
+        await asyncio.sleep(0)  # what is told is handed over when the loop next turns
         hanging.wait()
 
     begun = time.monotonic()
