@@ -377,16 +377,17 @@ def at_desk(folder: Path) -> Iterator[Desk]:
 def fail_each(faults: Iterable[Fault], known: Sequence[Fault]) -> Figures:
     """The figures of many faults, one after the other; `known` are all that the rehearsal found.
 
-    Time decides how commits are grouped and what wakes a thread, so the n-th call may be another one or never come.
-    Then other calls of its kind and thread are taken instead, by chance, until one is hit.
+    Time decides how commits are grouped, who makes them and what wakes a thread, so the n-th call may be another one or
+    never come. Then other calls of its kind are taken instead, by chance, those of its thread first, until one is hit.
     """
     figures = Figures()
     for fault in faults:
-        others = [one.nth for one in known if (one.thread, one.kind) == (fault.thread, fault.kind)]
-        random.Random(fault.nth).shuffle(others)
-        for nth in dict.fromkeys([fault.nth, *others]):
+        others = [replace(one, on=fault.on) for one in known if one.kind == fault.kind]
+        random.Random(str(fault)).shuffle(others)
+        others.sort(key=lambda one: one.thread != fault.thread)
+        for other in dict.fromkeys([fault, *others]):
             with tempfile.TemporaryDirectory() as folder:
-                one = fail(replace(fault, nth=nth), Path(folder))
+                one = fail(other, Path(folder))
             if one.hits:
                 break
         figures.add(one)
