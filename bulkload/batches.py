@@ -9,6 +9,7 @@ from typing import Any
 from bulkload import plan
 from bulkload.calls import Calls
 from bulkload.counted import Counted
+from bulkload.doors import settings
 from bulkload.errors import UnusableFile
 from bulkload.job import Job, Part, refuse_empty
 from bulkload.journal import Journal, Known, NewRow
@@ -50,7 +51,7 @@ def plan_rows(job: Job, part: Part, journal: Journal) -> Iterator[Batch]:
 
     for assigned in part.sheets:
         name = assigned.resource.full_name
-        validator = Validator(assigned, seen.setdefault(name, Seen()))
+        validator = Validator(assigned, seen.setdefault(name, Seen(settings(part.target))))
         planner = plan.Planner(
             assigned.resource,
             assigned.sheet.name,

@@ -10,8 +10,9 @@ from bulkload.resource import Column
 
 _BLANKS = "\u00a0\u2007\u202f"
 _NO_WIDTH = "\u00ad\u180e\u200b\u2060-\u2064\ufeff"
-# A joiner shapes the letters of many scripts and holds an emoji together; behind a Latin letter it does nothing.
-_JOINERS = r"(?<![\u0590-\u1fff\u2100-\U0010ffff])[\u200c\u200d]"
+# A joiner shapes the letters of many scripts and holds an emoji together; behind a Latin letter, or what is taken out
+# itself, it does nothing.
+_JOINERS = r"(?<![\u0590-\u180d\u180f-\u1fff\u2100-\ufefe\uff00-\U0010ffff])[\u200c\u200d]"
 _CONTROLS = r"\x00-\x08\x0e-\x1f\x7f"
 _BIDI = r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 # C1 controls are what is left of a “ or € that was read in the wrong encoding; U+0085 is a line break.

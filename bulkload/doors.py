@@ -23,8 +23,8 @@ _Some = frozenset[str]
 
 
 def account_names(resource: Resource) -> _Some:
-    """The path parameters that select an account: a setting gives them, or a column of that name."""
-    return frozenset(one.name for one in resource.create.parameters if one.place == "path" and one.account)
+    """The names of what selects an account."""
+    return frozenset(one.name for one in resource.accounts)
 
 
 def by_row(resource: Resource) -> _Some:
@@ -90,7 +90,7 @@ class Doors:
         of_prints, of_keys = defaultdict[str, dict[str, str]](dict), defaultdict[str, dict[str, str]](dict)
         for row in rows:
             target = at(self._target, {name: str(row.values[name]) for name in self._own if name in row.values})
-            values: dict[str, Any] = {**_settings(target), **row.values}
+            values: dict[str, Any] = {**settings(target), **row.values}
             for names, doors in self._there.items():
                 if there := doors.get(without(target, names)):
                     content, key = self._names[names].prints.whole(values), self._names[names].key(values)
@@ -113,7 +113,7 @@ def _with(resource: Resource, names: Collection[str]) -> Resource:
     return replace(resource, columns=(*given, *others))
 
 
-def _settings(target: str) -> dict[str, str]:
+def settings(target: str) -> dict[str, str]:
     """The settings that a target names."""
     return {unquote(name): unquote(value) for name, value in _words(target).items()}
 

@@ -263,6 +263,11 @@ class Resource:
         settings = {parameter.name for parameter in self.create.parameters}
         return next((c for c in self.columns if c.place == "path" and c.name not in settings), None)
 
+    @property
+    def accounts(self) -> tuple[Parameter, ...]:
+        """The path parameters that select an account: a setting gives them, or a column of that name."""
+        return tuple(one for one in self.create.parameters if one.place == "path" and one.account)
+
     def body(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The JSON body that a row's values make, constants included. `values` are by column name, blanks left out."""
         return self.bodies()(values)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from bulkload import write
+from bulkload.doors import settings
 from bulkload.errors import UnusableFile
 from bulkload.intake import Intake
 from bulkload.job import Job, Progress, Report, Silent, open_again
@@ -52,7 +53,11 @@ def write_result(job: Job, journal: Journal, run: Run, found: Recognised, report
         return write.ResultFrame(own_left_out(assigned, frame), problems_of(findings), rows)
 
     def frames(assigned: Assigned) -> Iterator[write.ResultFrame]:
-        validator = Validator(assigned, seen.setdefault(assigned.resource.full_name, Seen()))
+        name = assigned.resource.full_name
+        if name not in seen:
+            targets = journal.targets(run.id, name)
+            seen[name] = Seen(settings(targets[0]) if targets else {})
+        validator = Validator(assigned, seen[name])
         return map(partial(result_frame, assigned, validator), assigned.sheet.frames())
 
     for assigned in found.assigned:

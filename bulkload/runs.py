@@ -174,10 +174,11 @@ class Runs(Database):
         with self._trouble():
             return [name for (name,) in self._db.execute("SELECT DISTINCT sheet FROM rows WHERE run = ?", (run,))]
 
-    def targets(self, run: str) -> list[str]:
-        """Where the run's rows went to, or were to go."""
+    def targets(self, run: str, resource: str = "") -> list[str]:
+        """Where the run's rows went to, or were to go; of a resource by its full name, "" for those of all."""
+        query = "SELECT DISTINCT target FROM rows WHERE run = ? AND ? IN ('', resource)"
         with self._trouble():
-            return [name for (name,) in self._db.execute("SELECT DISTINCT target FROM rows WHERE run = ?", (run,))]
+            return [name for (name,) in self._db.execute(query, (run, resource))]
 
     def resources(self, run: str) -> list[str]:
         """The full names of the resources that the run's rows were for."""

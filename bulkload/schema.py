@@ -12,7 +12,7 @@ import pandera.pandas as pa
 
 from bulkload.errors import UnusableDocument
 from bulkload.models import MASK, Severity
-from bulkload.resource import Column, JsonSchema, Resource, Rule
+from bulkload.resource import Column, JsonSchema, Parameter, Resource, Rule
 from bulkload.wording import FORMATS, choices, value_text
 
 # The pandas type of a column's cells; a list column holds Python lists.
@@ -50,11 +50,13 @@ class RowCheck:
 class Key:
     """Columns whose values no two rows that create (or no two that update) may share, or should not (a warning).
 
-    `scope` are those that say under which tenant; a row with nothing in the others, its `own`, has no key.
+    `scope` are those that say under which tenant, `given` what settings say of that instead; a row with nothing in the
+    others, its `own`, has no key.
     """
 
     own: tuple[Column, ...]
     scope: tuple[Column, ...]
+    given: tuple[Parameter, ...] = ()
     updates: bool = False
     severity: Severity = Severity.ERROR
     whole_row: bool = False
@@ -77,6 +79,13 @@ def same(value: Any) -> Any:
     if isinstance(value, list):
         return [same(one) for one in value]
     return unicodedata.normalize("NFC", value) if isinstance(value, str) else value
+
+
+def comparing(part: Column | Parameter) -> Callable[[Any], Any]:
+    """How the values of a part of a key are compared: in a UUID the case of a letter means nothing (RFC 9562)."""
+    if part.schema.get("format") != "uuid":
+        return same
+    return lambda value: same(value).lower() if isinstance(value, str) else same(value)
 
 
 def build(resource: Resource) -> pa.DataFrameSchema:
@@ -327,13 +336,14 @@ def keys(resource: Resource) -> tuple[Key, ...]:
     """What no two rows may share, or should not: the record that they update, the natural key, else all they say."""
     id_column = resource.id_column
     scope = tuple(column for column in resource.columns if column.place == "path" and column is not id_column)
-    found = [Key((id_column,), scope, updates=True)] if id_column else []
+    given = tuple(one for one in resource.accounts if all(one.name != column.name for column in scope))
+    found = [Key((id_column,), scope, given, updates=True)] if id_column else []
     if names := resource.key or resource.alike:
         own = tuple(resource.column(name) for name in names)
         severity = Severity.ERROR if resource.key else Severity.WARNING
-        return (*found, Key(own, scope, severity=severity))
+        return (*found, Key(own, scope, given, severity=severity))
     body = tuple(column for column in resource.columns if column.place == "body")
-    return (*found, Key(body, scope, severity=Severity.WARNING, whole_row=True))
+    return (*found, Key(body, scope, given, severity=Severity.WARNING, whole_row=True))
 
 
 def identities(resource: Resource, key: Key, frame: pd.DataFrame) -> pd.Series:
@@ -342,8 +352,8 @@ def identities(resource: Resource, key: Key, frame: pd.DataFrame) -> pd.Series:
     chosen = frame[[column.name for column in key.own]].notna().any(axis=1)
     if id_column is not None:
         chosen &= frame[id_column.name].notna() == key.updates
-    columns = [plain(frame.loc[chosen, column.name]) for column in key.columns]
-    texts = [repr(same(list(values))) for values in zip(*columns, strict=True)]
+    columns = [map(comparing(column), plain(frame.loc[chosen, column.name])) for column in key.columns]
+    texts = [repr(values) for values in zip(*columns, strict=True)]
     return pd.Series(texts, index=frame.index[chosen], dtype=object)
 
 

@@ -1,6 +1,6 @@
 """Where each key of a file stood first, over all its frames and sheets, in a few bytes a row."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,15 +14,18 @@ from bulkload.schema import Key
 class Seen:
     """What has to be unique in a file, over all frames and sheets of a resource.
 
-    Hashes alone are kept, so that a large file takes little memory and no secret stays.
+    `accounts` are what settings give where a sheet has no column for it: rows of one account go to one place, whether a
+    setting or a column names it. Hashes alone are kept, so that a large file takes little memory and no secret stays.
     """
 
+    accounts: Mapping[str, str] = field(default_factory=dict)
     # By what the key is of, and by sheet, how the key's cell in row 0 would be named without that nought.
     _sheets: dict[tuple[bool, tuple[str, ...]], dict[str, tuple[str, Hashes]]] = field(default_factory=dict)
 
     def of(self, key: Key, sheet: str, place: str) -> "SeenInSheet":
         """What was seen of a key; `place` is how its cells in this sheet are named, up to the number of the row."""
-        names = tuple(column.name for column in key.columns)
+        scope = sorted([*(column.name for column in key.scope), *(one.name for one in key.given)])
+        names = (*(column.name for column in key.own), *scope)
         sheets = self._sheets.setdefault((key.updates, names), {})
         sheets.setdefault(sheet, (place, Hashes()))
         return SeenInSheet(sheets, sheet)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from typing import Any
 from unicodedata import is_normalized
 
 import numpy as np
@@ -187,12 +188,12 @@ class Validator:
             chosen &= ~cells.columns[column.name].settled
         places = np.flatnonzero(chosen)
         hashes = np.zeros(len(places), dtype=np.uint64)
-        for number, column in enumerate(key.columns):
-            one = cells.columns[column.name]
-            of_values = [
-                hash((number, value if type(value) is str else repr(value))) for value in map(schema.same, one.values)
-            ]
-            hashes += mixed(np.array(of_values, dtype=np.int64).view(np.uint64))[one.cells.codes[places]]
+        for column in key.columns:
+            of_column = cells.columns[column.name]
+            values = map(schema.comparing(column), of_column.values)
+            hashes += _key_hashes(column.name, values)[of_column.cells.codes[places]]
+        for one in key.given:
+            hashes += _key_hashes(one.name, [schema.comparing(one)(self._seen.accounts.get(one.name, ""))])
         return places, hashes
 
     def _body_findings(self, rows: Sequence[Row]) -> Iterator[Finding]:
@@ -232,6 +233,12 @@ def claims(assigned: Assigned, frame: Frame) -> dict[int, Claim]:
         for row, run, source, status, record in zip(frame.text.index.tolist(), *columns, strict=True)
         if run
     }
+
+
+def _key_hashes(name: str, values: Iterable[Any]) -> Hashed:
+    """A hash of each value of a key's column of this name."""
+    hashes = [hash((name, value if type(value) is str else repr(value))) for value in values]
+    return mixed(np.array(hashes, dtype=np.int64).view(np.uint64))
 
 
 def _faulty(findings: Iterable[Finding]) -> frozenset[int]:

@@ -67,8 +67,6 @@ MIXES = {
     # Second tries too: what is known of the first must not count for them.
     "late": Mix({"late": 0.04, "429": 0.04, "reset before": 0.01}),
     "storm": Mix(dict.fromkeys(_TEN, 0.06)),
-    # Answers that never come or say nothing, and no head without its body: that is done, and its ID found by look-up.
-    "lost": Mix(dict.fromkeys(_TEN[2:-1], 0.02)),
     "tokens": Mix(token_life=0.5),
     "outages": Mix(outages=0.002),
 }

@@ -71,9 +71,11 @@ class Figures:
 
     `hits` are kills with requests in flight, `ended` starts that came to their end. Rows: `duplicates` have more than
     one record; `lost` are told wrongly or not at all, as created where the server has no record or as not made where it
-    has one; `wrong_ids` have an ID that is not their record's; `dustbin` were called unknown though they were answered
-    cleanly or never arrived, kills aside; `unknown` are so at the end. `without_intent` counts the arrivals whose row
-    the journal did not have in flight. `stories` tell what happened to the first rows with more than one record.
+    has one; `wrong_ids` have an ID that is not their record's; `missing_ids` are told as created without an ID that was
+    to be had, or with no note why; `unnamed` are so for a reason: no look-up, and the answer with the ID was cut.
+    `dustbin` were called unknown though nothing was in doubt, kills aside; `unknown` are so at the end.
+    `without_intent` counts the arrivals whose row the journal did not have in flight. `stories` tell what happened to
+    the first rows with more than one record.
     """
 
     kills: int = 0
@@ -81,6 +83,8 @@ class Figures:
     duplicates: int = 0
     lost: int = 0
     wrong_ids: int = 0
+    missing_ids: int = 0
+    unnamed: int = 0
     dustbin: int = 0
     without_intent: int = 0
     unknown: int = 0
@@ -147,12 +151,21 @@ class Bulkload:
         """
         rows = self._rows()
         if killed:
-            self.cut_off |= {sku: len(server.tries[sku]) for sku, (status, _) in rows.items() if status == "sending"}
-        for sku, (status, _) in rows.items():
-            tries = server.tries[sku]
-            if status == Status.UNKNOWN and self.cut_off.get(sku) != len(tries) and (not tries or tries[-1].clean):
-                self.dustbin.add(sku)
-        return all(status in DONE for status, _ in rows.values())
+            self.cut_off |= {sku: len(server.tries[sku]) for sku, (status, *_) in rows.items() if status == "sending"}
+        unknown = {sku for sku, (status, *_) in rows.items() if status == Status.UNKNOWN}
+        self.dustbin |= {sku for sku in unknown if not self._in_doubt(sku, server.tries[sku])}
+        return all(status in DONE for status, *_ in rows.values())
+
+    def _in_doubt(self, sku: str, tries: Sequence[Try]) -> bool:
+        """Whether nobody but the server can know what became of a row.
+
+        A look-up has settled all tries before the last. With a key the row went again unsettled: what is answered then
+        tells of an earlier try only if it is «done».
+        """
+        if self.cut_off.get(sku) == len(tries) or (tries and not tries[-1].clean):
+            return True
+        earlier = sku in self.cut_off or not all(one.clean for one in tries)
+        return self.plan.keys and earlier and tries[-1].answer != "201"
 
     def judge(self, server: Things, figures: Figures) -> None:
         """Hold what the journal and the result say against what the server has."""
@@ -160,19 +173,27 @@ class Bulkload:
         said, written = self._rows(), self._result()
         for row in self.plan.skus:
             held = {str(record["id"]) for record in server.records[f"S{row}"]}
-            status, record = said.get(f"S{row}", ("", ""))
+            status, record, note = said.get(f"S{row}", ("", "", ""))
             result, result_record = written.get(f"S{row}", ("", ""))
             created = status in DONE
             figures.created += created
             figures.unknown += status == Status.UNKNOWN
             figures.lost += result != status or (status != Status.UNKNOWN and created != bool(held))
-            figures.wrong_ids += created and bool(held) and not {record, result_record} <= held
+            ids = {record, result_record}
+            figures.wrong_ids += created and bool(held) and not ids - {""} <= held
+            unnamed = ids == {""} and bool(note) and self._id_was_cut(server.tries[f"S{row}"])
+            figures.unnamed += created and unnamed
+            figures.missing_ids += created and "" in ids and not unnamed
 
-    def _rows(self) -> dict[str, tuple[str, str]]:
-        """What the journal says of each row of the newest run: status and ID."""
-        query = "SELECT row, status, id FROM rows WHERE run = (SELECT id FROM runs ORDER BY started DESC LIMIT 1)"
+    def _id_was_cut(self, tries: Sequence[Try]) -> bool:
+        """Whether the last answer held the ID and was cut, and no look-up could have asked for it again."""
+        return self.plan.keys and tries[-1].fault == "201, body cut"
+
+    def _rows(self) -> dict[str, tuple[str, str, str]]:
+        """What the journal says of each row of the newest run: status, ID and note."""
+        query = "SELECT row, status, id, note FROM rows WHERE run = (SELECT id FROM runs ORDER BY started DESC LIMIT 1)"
         with closing(self._open()) as db:
-            return {f"S{row}": (status, record) for row, status, record in db.execute(query)}
+            return {f"S{row}": (status, record, note) for row, status, record, note in db.execute(query)}
 
     def _result(self) -> dict[str, tuple[str, str]]:
         """What the result says of each row: status and ID."""

@@ -40,8 +40,6 @@ OLD = b"the result of an earlier day"
 CONCURRENCY = 4
 # The most rounds of going on and settling; then whatever is left stays.
 _ROUNDS = 4
-# How often a call is tried to be hit: the n-th, then the one half as far, and half as far again.
-_CHANCES = 3
 
 _FORKED = multiprocessing.get_context("forkserver")
 # A process has one such server for all its tests, and the last to say so decides what that has imported.
@@ -376,17 +374,21 @@ def at_desk(folder: Path) -> Iterator[Desk]:
         yield desk
 
 
-def fail_each(faults: Iterable[Fault]) -> Figures:
-    """The figures of many faults, one after the other.
+def fail_each(faults: Iterable[Fault], known: Sequence[Fault]) -> Figures:
+    """The figures of many faults, one after the other; `known` are all that the rehearsal found.
 
-    Of commits there are more or fewer, as time groups them: where the n-th call never came, an earlier one is taken.
+    Time decides how commits are grouped, who makes them and what wakes a thread, so the n-th call may be another one or
+    never come. Then other calls of its kind are taken instead, by chance, those of its thread first, until one is hit.
     """
     figures = Figures()
     for fault in faults:
-        for chance in range(_CHANCES):
+        others = [replace(one, on=fault.on) for one in known if one.kind == fault.kind]
+        random.Random(str(fault)).shuffle(others)
+        others.sort(key=lambda one: one.thread != fault.thread)
+        for other in dict.fromkeys([fault, *others]):
             with tempfile.TemporaryDirectory() as folder:
-                one = fail(replace(fault, nth=max(fault.nth >> chance, 1)), Path(folder))
-            if one.hits or fault.nth >> chance <= 1:
+                one = fail(other, Path(folder))
+            if one.hits:
                 break
         figures.add(one)
     return figures
@@ -404,7 +406,7 @@ def main() -> None:
     total = Figures()
     for kind in said.kind or KINDS:
         of_kind = [fault for fault in faults if fault.kind == kind]
-        figures = fail_each(of_kind if said.all else some(of_kind, seed=said.seed))
+        figures = fail_each(of_kind if said.all else some(of_kind, seed=said.seed), of_kind)
         print(f"{kind:15}{figures.faults:>4} faults, {figures.hits} hits, exit {figures.statuses}", flush=True)
         total.add(figures)
     print(total)

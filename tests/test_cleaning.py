@@ -25,6 +25,7 @@ SECRET = replace(TEXT, secret=True)
         ("ab\u200bc", "abc", "Removed U+200B (zero width space)."),
         ("\ufeffab\u00adc", "abc", "Removed U+FEFF (byte order mark) and U+00AD (soft hyphen)."),
         ("a\u200db", "ab", "Removed U+200D (zero width joiner)."),
+        ("a\ufeff\u200db", "ab", "Removed U+FEFF (byte order mark) and U+200D (zero width joiner)."),
         ("\U0001f469\u200d\U0001f4bb", "\U0001f469\u200d\U0001f4bb", ""),
         ("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", ""),
         ("a\x01b", "ab", "Removed U+0001 (control character)."),
@@ -79,7 +80,7 @@ def test_a_control_character_in_a_path_is_left_for_the_path_to_refuse() -> None:
     assert list(remarks) == [1]
 
 
-@given(st.lists(st.text(st.sampled_from("ab \u00a0\u200b\u200d\u202e\n\x01\x85é"), max_size=6), max_size=5))
+@given(st.lists(st.text(st.sampled_from("ab \u00a0\u180e\u200b\u200d\u202e\ufeff\n\x01\x85é"), max_size=6), max_size=5))
 def test_whatever_is_changed_is_told_and_what_was_cleaned_is_clean(cells: list[str]) -> None:
     texts, remarks = clean(TEXT, cells)
     for place, (cell, text) in enumerate(zip(cells, texts, strict=True)):

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 
 from bulkload import pipeline
@@ -88,6 +89,34 @@ def test_equal_rows_of_two_tenants_are_two_records_through_every_door(desk: Desk
     assert statuses(by_setting(desk, B, [one])) == {"unchanged": 1}
     assert statuses(by_setting(desk, C, [one])) == {"created": 1}
     assert len(desk.sent()) == 3
+
+
+def workbook(desk: Desk, *sheets: list[dict[str, Any]]) -> Path:
+    """A sheet for each list of rows, `Sheet1` and on."""
+    book = openpyxl.Workbook(write_only=True)
+    for number, some in enumerate(sheets, 1):
+        sheet = book.create_sheet(f"Sheet{number}")
+        for row in ([*some[0]], *([*map(str, one.values())] for one in some)):
+            sheet.append(row)
+    path = desk.folder / "sheets.xlsx"
+    book.save(path)
+    return path
+
+
+@pytest.mark.parametrize("column_first", [True, False])
+def test_a_key_stands_once_in_a_file_whichever_door_its_sheets_go_through(desk: Desk, column_first: bool) -> None:
+    """Once for each tenant, whose ID is the same in capitals; the result marks the later row as the import does."""
+    one, two = rows(*ACCOUNTS)
+    by_tenant = [{TENANT: A if column_first else A.upper(), **one}, {TENANT: B, **one}]
+    sheets = [by_tenant, [one, two]] if column_first else [[one, two], by_tenant]
+    desk.changes["settings"] = {**CHARGES, TENANT: A}
+    report, _ = desk.import_(workbook(desk, *sheets), resource=KAZOO)
+    assert statuses(report) == {"created": 3, "invalid": 1}
+    assert made(desk) == [(A, ACCOUNTS[0]), (A, ACCOUNTS[1]), (B, ACCOUNTS[0])]
+    (cause,) = report.causes.problems()
+    first, later = ("E2", "D2") if column_first else ("D2", "E2")
+    assert (cause.first.sheet, cause.first.cell) == ("Sheet2", later)
+    assert f" in Sheet1!{first} already. Take one of the two rows out." in cause.first.message
 
 
 def test_a_key_known_through_another_door_is_told_apart(desk: Desk) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkload.hashes import mixed
-from bulkload.resource import Column
+from bulkload.resource import Column, Parameter
 from bulkload.schema import Key
 from bulkload.seen import Seen
 
@@ -35,3 +35,11 @@ def test_keys_of_other_columns_or_of_updates_are_others() -> None:
     for key in (Key((CODE,), ()), Key((NAME,), ()), Key((CODE,), (NAME,)), Key((CODE,), (), updates=True)):
         assert list(seen.of(key, "North", "North!A").repeated(hashes, rows)) == []
         assert list(seen.of(key, "North", "North!A").repeated(hashes, rows + 1)) == [(0, "North!A2")]
+
+
+def test_a_key_is_the_same_whether_a_setting_or_a_column_says_where() -> None:
+    seen, hashes, rows = Seen({"tenant": "A"}), np.array([7], dtype=np.uint64), np.array([2])
+    tenant = Column("tenant", "Tenant", "path", "/tenant", "string", {})
+    by_setting, by_column = Key((CODE,), (), (Parameter("tenant", "path", True, {}),)), Key((CODE,), (tenant,))
+    assert list(seen.of(by_setting, "North", "North!A").repeated(hashes, rows)) == []
+    assert list(seen.of(by_column, "South", "South!B").repeated(hashes, rows)) == [(0, "North!A2")]
