@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from bulkload import plan
@@ -18,6 +19,9 @@ from bulkload.recognise import Assigned
 from bulkload.seen import Seen
 from bulkload.underway import Outgoing
 from bulkload.validate import Checked, Validator, claims
+
+# Requests that are made at a time: enough to keep the sending busy while the next are made.
+_AT_A_TIME = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +69,12 @@ def plan_rows(job: Job, part: Part, journal: Journal) -> Iterator[Batch]:
 
 
 def outgoing(part: Part, journal: Journal, run: str) -> Iterator[list[Outgoing]]:
-    """The requests of the run's rows that are still to be sent: the file is read again, a frame at a time."""
+    """The requests of the run's rows that are still to be sent, some at a time; the file is read again for them."""
 
-    def batch(validator: Validator, planner: plan.Planner, calls: Calls, frame: Frame) -> list[Outgoing]:
+    def batches(validator: Validator, planner: plan.Planner, calls: Calls, frame: Frame) -> Iterator[list[Outgoing]]:
         numbers = frame.text.index
         if numbers.empty:  # it only counts blank rows
-            return []
+            return
         place = (run, planner.sheet, int(numbers[0]), int(numbers[-1]))
         waiting, repeatable = journal.waiting(*place), journal.repeatable(*place)
         found = []
@@ -82,14 +86,17 @@ def outgoing(part: Part, journal: Journal, run: str) -> Iterator[list[Outgoing]]
                 action, record = waiting[row.number]
                 once, unsure = (repeat.once, repeat.unsure) if repeat else (None, False)
                 found.append(Outgoing(calls.call(row, action, record), calls.operation(action), record, once, unsure))
-        return found
+            if len(found) == _AT_A_TIME:
+                yield found
+                found = []
+        yield found
 
     for assigned in part.sheets:
         resource, sheet, connection = assigned.resource, assigned.sheet, part.connection
         validator = Validator(assigned, Seen())
         planner = plan.Planner(resource, sheet.name, part.target, journal, Counted())
         calls = Calls(resource, sheet.name, connection.settings, connection.headers)
-        yield from map(partial(batch, validator, planner, calls), sheet.frames())
+        yield from chain.from_iterable(map(partial(batches, validator, planner, calls), sheet.frames()))
 
 
 def _known_rows(job: Job, part: Part, assigned: Assigned, frame: Frame, journal: Journal) -> dict[int, Known]:

@@ -117,6 +117,7 @@ class Sender:
                 raise
         finally:
             patience.cancel()
+            await feed.close(LAST_CHANCE)
             try:
                 self._recorder.flush()
             except DiskError as trouble:

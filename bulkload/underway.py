@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Self
@@ -81,21 +82,37 @@ class Row:
 
 
 class Feed:
-    """Hands out the rows of batches one by one to many workers; the next batch is read in a thread."""
+    """Hands out the rows of batches one by one to many workers; each batch is read in a thread, ahead of its turn."""
 
     def __init__(self, batches: Iterator[Sequence[Outgoing]]) -> None:
         self._batches = batches
         self._rows: Iterator[Outgoing] = iter(())
         self._lock = asyncio.Lock()
+        self._ahead: asyncio.Task[Sequence[Outgoing] | None] | None = None
 
     async def next(self) -> Outgoing | None:
+        """The next row, None after the last. Raises what the reading raises, when its batch is due."""
         if (row := next(self._rows, None)) is not None:
             return row
         async with self._lock:
             # Whoever had the lock before may have read on.
             while (row := next(self._rows, None)) is None:
-                batch = await aside(lambda: next(self._batches, None))
+                batch = await (self._ahead or self._read())
                 if batch is None:
                     return None
                 self._rows = iter(batch)
+                self._ahead = asyncio.create_task(self._read())
             return row
+
+    async def _read(self) -> Sequence[Outgoing] | None:
+        return await aside(lambda: next(self._batches, None))
+
+    async def close(self, patience: float) -> None:
+        """Let what is being read ahead come to its end, for so many seconds: its thread has file and journal in hand.
+
+        Nobody needs it any more, nor what it raises.
+        """
+        if self._ahead is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(patience):
+                    await asyncio.gather(self._ahead, return_exceptions=True)
