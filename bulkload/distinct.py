@@ -74,12 +74,12 @@ class Table:
     columns: Mapping[str, tuple[Sequence[Any], Codes]]
     apart: Sequence[int] = ()
 
-    def texts(self, name: str, of: Callable[[Any], str]) -> list[str]:
-        """What `of` makes of each row's value in a column, "" where it is blank."""
+    def texts(self, name: str, of: Callable[[Any], str], label: str) -> list[str]:
+        """The label and what `of` makes of each row's value in a column, "" where it is blank."""
         if name not in self.columns:
             return [""] * self.rows
         values, codes = self.columns[name]
         texts = np.empty(len(values), dtype=object)
-        texts[:] = ["" if value is None else of(value) for value in values]
+        texts[:] = ["" if value is None else label + of(value) for value in values]
         spread: list[str] = texts[codes].tolist()
         return spread

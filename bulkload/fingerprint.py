@@ -1,7 +1,6 @@
 """A row as a keyed hash of what it says, so that a later run knows it again; and the text of its key."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 from json.encoder import encode_basestring_ascii
 from typing import Any
 
@@ -39,14 +38,11 @@ class Writing:
 
     def rows(self, rows: Sequence[Row], table: Table) -> list[str]:
         """Some rows, whole columns at a time; `table` has the same values."""
-        columns = [table.texts(name, partial(self._labelled, label)) for name, label in self._labels]
+        columns = [table.texts(name, self._text, label) for name, label in self._labels]
         texts = [f"{{{', '.join(filter(None, parts))}}}" for parts in zip(*columns, strict=True)]
         for place in table.apart:
             texts[place] = self.row(rows[place].values)
         return texts or ["{}"] * len(rows)
-
-    def _labelled(self, label: str, value: Any) -> str:
-        return label + self._text(value)
 
 
 class Fingerprints:

@@ -120,11 +120,10 @@ class Planner:
 
     def done(self, rows: Sequence[Row], known: Mapping[int, Known]) -> list[NewRow]:
         """Rows that an earlier run made, as a result of it says: unchanged, or refused where a person edited one."""
+        earlier_rows = [known[row.number] for row in rows]
+        self.counted.claim((one.fingerprint, one.ordinal) for one in earlier_rows if one.fingerprint)
         planned = []
-        for row in rows:
-            earlier = known[row.number]
-            if earlier.fingerprint:
-                self.counted.claimed.add((earlier.fingerprint, earlier.ordinal))
+        for row, earlier in zip(rows, earlier_rows, strict=True):
             edited = self._edited(row.values, earlier)
             # What a result of this run will be held against. A row taken on trust has nothing yet.
             open_fingerprint = earlier.open_fingerprint
