@@ -730,6 +730,10 @@ def test_what_is_to_be_sent_and_what_can_be_asked_about(journal: Journal) -> Non
         OpenRow(outcomes[row], "create", RESOURCE, f"1:{row}") for row in (3, 4, 5)
     ]
     assert journal.open_rows(run, OTHER) == []
+    first, second, third = journal.open_rows(run, TARGET)
+    assert journal.open_rows(run, TARGET, most=2) == [first, second]
+    assert journal.open_rows(run, TARGET, ("Things", 4), 2) == [third]
+    assert journal.open_rows(run, TARGET, ("Things", 5), 2) == []
 
 
 def test_a_runs_rows_follow_their_file_and_keep_what_became_of_them(journal: Journal) -> None:
