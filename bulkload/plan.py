@@ -87,11 +87,12 @@ class Planner:
         `table` has the same values as the `rows`.
         """
         numbers = [row.number for row in rows]
-        of_rows = self.prints.each(rows, table)
-        opens = self.prints.each_without_secrets(rows, table) if self._secrets else of_rows
-        prints = dict(zip(numbers, of_rows, strict=True))
+        prints = dict(zip(numbers, self.prints.each(rows, table), strict=True))
+        opens = prints
+        if self._secrets:
+            opens = dict(zip(numbers, self.prints.each_without_secrets(rows, table), strict=True))
         keys = dict(zip(numbers, self.names.keys(rows, table), strict=True))
-        origins = {row.number: claims[row.number] for row in rows if row.number in claims}
+        origins = {number: claims[number] for number in numbers if number in claims}
         name = self.resource.full_name
         wanted = [*prints.values(), *(origin.fingerprint for origin in origins.values())]
         elsewhere = self.doors.others(rows, prints, keys)
@@ -101,20 +102,13 @@ class Planner:
         )
         ordinals = self._ordinals(prints, by_print, origins)
         planned = []
-        for row, content, open_content in zip(rows, of_rows, opens, strict=True):
-            ordinal, key = ordinals[row.number], keys[row.number]
-            origin = origins.get(row.number)
-            facts = _Facts(
-                content,
-                open_content,
-                ordinal,
-                key,
-                by_print[content].get(ordinal) if content in by_print else None,
-                by_key.get(key),
-                by_print.get(origin.fingerprint, {}).get(origin.ordinal)
-                if origin and origin.fingerprint != content
-                else None,
-            )
+        for row in rows:
+            content, ordinal, key = prints[row.number], ordinals[row.number], keys[row.number]
+            same = by_print[content].get(ordinal) if content in by_print else None
+            was = origins.get(row.number)
+            edited = was if was and was.fingerprint != content else None
+            origin = by_print.get(edited.fingerprint, {}).get(edited.ordinal) if edited else None
+            facts = _Facts(content, opens[row.number], ordinal, key, same, by_key.get(key), origin)
             planned.append(self._planned(row, facts))
         return planned
 
