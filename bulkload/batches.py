@@ -17,6 +17,7 @@ from bulkload.journal import Journal, Known, NewRow
 from bulkload.models import CREATE, Claim, Frame, Severity, Status
 from bulkload.recognise import Assigned
 from bulkload.seen import Seen
+from bulkload.threads import seldom_collecting
 from bulkload.underway import Outgoing
 from bulkload.validate import Checked, Validator, claims
 
@@ -43,13 +44,14 @@ def plan_rows(job: Job, part: Part, journal: Journal) -> Iterator[Batch]:
     counted: dict[str, Counted] = {}
     rows = 0
 
+    @seldom_collecting()
     def batch(assigned: Assigned, validator: Validator, planner: plan.Planner, frame: Frame) -> Batch:
         nonlocal rows
         rows += len(frame.text)
         known = _known_rows(job, part, assigned, frame, journal)
         done = plan.made_already(known)
         checked = validator.check(frame, done.keys())
-        valid = [*planner.done(checked.done, done), *planner.decide(checked.rows, known)]
+        valid = [*planner.done(checked.done, done), *planner.decide(checked.rows, checked.by_column, known)]
         planned = sorted([*valid, *_invalid(assigned, checked)], key=lambda new: new.row)
         return Batch(assigned, frame, checked, tuple(planned))
 

@@ -1,6 +1,6 @@
 """A column of a frame by its distinct texts: what is worked out for a text holds for every row that has it."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -59,4 +59,27 @@ class Distinct:
         of_texts = np.empty(len(values), dtype=object)
         of_texts[:] = values
         spread: list[Any] = of_texts[self.codes[rows]].tolist()
+        return spread
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The values of some rows, column by column: `columns` has the distinct values of each by its name, None where
+    blank, and for each row the code of its own.
+
+    The rows at the places in `apart` have other values than their columns say: `(clear)` gave them these.
+    """
+
+    rows: int
+    columns: Mapping[str, tuple[Sequence[Any], Codes]]
+    apart: Sequence[int] = ()
+
+    def texts(self, name: str, of: Callable[[Any], str], label: str) -> list[str]:
+        """The label and what `of` makes of each row's value in a column, "" where it is blank."""
+        if name not in self.columns:
+            return [""] * self.rows
+        values, codes = self.columns[name]
+        texts = np.empty(len(values), dtype=object)
+        texts[:] = ["" if value is None else label + of(value) for value in values]
+        spread: list[str] = texts[codes].tolist()
         return spread

@@ -1,7 +1,9 @@
 """What was met in a file of any length: 64-bit hashes and a number for each, in a few bytes a row."""
 
 import mmap
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
@@ -9,10 +11,39 @@ import numpy.typing as npt
 
 Hashed = npt.NDArray[np.uint64]
 Rows = npt.NDArray[np.uint32]
+Places = npt.NDArray[np.intp]
 Number = TypeVar("Number", np.uint64, np.uint32)
 
-# A chunk of this many is merged no more: merging needs as much memory again.
-_LARGEST = 1 << 21
+# Hashes are kept in so many parts, by their first bits. Two chunks that are merged are there twice for a moment: so
+# that is never more than a part.
+_PARTS = 16
+_FIRST = np.array([part << 60 for part in range(1, _PARTS)], dtype=np.uint64)
+
+
+@dataclass(slots=True)
+class _Part:
+    """Chunks that are sorted by hash, each less than half as long as the one before it."""
+
+    chunks: list[tuple[Hashed, Rows]] = field(default_factory=list)
+
+    def find(self, hashes: Hashed) -> Rows:
+        found = np.zeros(len(hashes), dtype=np.uint32)
+        for known, rows in self.chunks:
+            places = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
+            hit = known[places] == hashes
+            found[hit] = rows[places[hit]]
+        return found
+
+    def add(self, hashes: Hashed, rows: Rows) -> None:
+        self.chunks.append((_apart(hashes), _apart(rows)))
+        while len(self.chunks) > 1 and len(self.chunks[-2][0]) <= 2 * len(self.chunks[-1][0]):
+            self.chunks.append(_merged(self.chunks.pop(-2), self.chunks.pop()))
+
+    def change(self, hashes: Hashed, rows: Rows) -> None:
+        for known, kept in self.chunks:
+            places = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
+            hit = known[places] == hashes
+            kept[places[hit]] = rows[hit]
 
 
 @dataclass(slots=True)
@@ -22,41 +53,41 @@ class Hashes:
     Of ten million rows two unlike ones share a hash once in 300,000 files.
     """
 
-    # Sorted by hash; the chunks get smaller from the first on.
-    _chunks: list[tuple[Hashed, Rows]] = field(default_factory=list)
+    _parts: tuple[_Part, ...] = field(default_factory=lambda: tuple(_Part() for _ in range(_PARTS)))
 
     def find(self, hashes: Hashed) -> Rows:
         """The number of each hash, 0 where it was not met."""
         found = np.zeros(len(hashes), dtype=np.uint32)
-        for known, rows in self._chunks:
-            places = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
-            hit = known[places] == hashes
-            found[hit] = rows[places[hit]]
+        for part, places, some in self._in_parts(hashes):
+            found[places] = part.find(some)
         return found
 
     def add(self, hashes: Hashed, rows: Rows) -> None:
         """Keep hashes that are all unlike and were not met before."""
-        if not len(hashes):
-            return
-        order = np.argsort(hashes, kind="stable")
-        self._chunks.append((_apart(hashes[order]), _apart(rows[order])))
-        while len(self._chunks) > 1 and len(self._chunks[-2][0]) <= min(2 * len(self._chunks[-1][0]), _LARGEST):
-            self._chunks.append(_merged(self._chunks.pop(-2), self._chunks.pop()))
+        for part, places, some in self._in_parts(hashes):
+            part.add(some, rows[places])
 
     def change(self, hashes: Hashed, rows: Rows) -> None:
         """Keep other numbers for hashes that were met before."""
-        for known, kept in self._chunks:
-            places = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
-            hit = known[places] == hashes
-            kept[places[hit]] = rows[hit]
+        for part, places, some in self._in_parts(hashes):
+            part.change(some, rows[places])
 
     def __len__(self) -> int:
-        return sum(len(known) for known, _ in self._chunks)
+        return sum(len(known) for part in self._parts for known, _ in part.chunks)
+
+    def _in_parts(self, hashes: Hashed) -> Iterator[tuple[_Part, Places, Hashed]]:
+        """Each part with those of the hashes that belong there, sorted, and their places."""
+        order = np.argsort(hashes)
+        hashes = hashes[order]
+        ends = [0, *np.searchsorted(hashes, _FIRST).tolist(), len(hashes)]
+        for part, (start, end) in zip(self._parts, pairwise(ends), strict=True):
+            if end > start:
+                yield part, order[start:end], hashes[start:end]
 
 
 def _merged(one: tuple[Hashed, Rows], other: tuple[Hashed, Rows]) -> tuple[Hashed, Rows]:
     hashes = np.concatenate((one[0], other[0]))
-    order = np.argsort(hashes, kind="stable")  # a radix sort of two runs
+    order = np.argsort(hashes, kind="stable")  # quick for two runs that are sorted
     return _apart(hashes[order]), _apart(np.concatenate((one[1], other[1]))[order])
 
 

@@ -46,19 +46,21 @@ class Ledger(Runs):
         with self._trouble():
             return int(self._db.execute(query, (run, stored(self._clock()))).fetchone()[0])
 
-    def open_rows(self, run: str, target: str) -> list[OpenRow]:
+    def open_rows(self, run: str, target: str, after: tuple[str, int] = ("", 0), most: int = -1) -> list[OpenRow]:
         """The run's rows on this target that may exist, and those that were created without an ID being known.
 
-        Rows that are unknown because of another run are that run's to ask about.
+        They are the first `most` after this sheet and row; -1: all. Rows that are unknown because of another run are
+        that run's to ask about.
         """
         query = (
             "SELECT * FROM rows WHERE run = ? AND target = ? AND action != ''"
             " AND (status IN ('unknown', 'sending') OR (status = 'created' AND id = ''))"
+            " AND (sheet, row) > (?, ?) ORDER BY sheet, row LIMIT ?"
         )
         with self._trouble():
             return [
                 OpenRow(_outcome(row), row["action"], row["resource"], row["fingerprint"])
-                for row in self._db.execute(query, (run, target))
+                for row in self._db.execute(query, (run, target, *after, most))
             ]
 
     def unknown_in(self, run: str) -> list[str]:

@@ -200,6 +200,8 @@ class Resolve(_Continued):
 
     def _take_words(self, targets: Sequence[str]) -> Iterator[Outcome]:
         """Write down what a person says of unknown rows. Raises UsageError for a row that isn't unknown."""
+        if not self.job.words:
+            return
         unknown = [
             row
             for target in targets

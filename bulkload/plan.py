@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from bulkload.counted import Counted
+from bulkload.distinct import Table
 from bulkload.doors import Doors
 from bulkload.fingerprint import Names
 from bulkload.journal import Journal, Known, NewRow
@@ -25,15 +26,16 @@ class Wishes:
 PLAIN = Wishes()
 
 
-@dataclass(frozen=True, slots=True)
-class _Facts:
-    """What is known of one row.
+class _Facts(NamedTuple):
+    """What is known of one row; there is one for each, and a frozen dataclass would take three times as long to make.
 
-    `same` is the journal's row of the same content, `namesake` the last one of the same natural key or record, and
-    `origin` the row that it was before it was edited in a result; None where there is none that is done or may be.
+    `open_fingerprint` leaves the secrets out. `same` is the journal's row of the same content, `namesake` the last one
+    of the same natural key or record, and `origin` the row that it was before it was edited in a result; None where
+    there is none that is done or may be.
     """
 
     fingerprint: str
+    open_fingerprint: str
     ordinal: int
     key: str
     same: Known | None
@@ -41,8 +43,7 @@ class _Facts:
     origin: Known | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Verdict:
+class _Verdict(NamedTuple):
     """What is to be done with a row; `record` is the ID of the record that it changes, or that it became earlier.
 
     `because` is the run that has to be settled before it can go out.
@@ -80,11 +81,18 @@ class Planner:
         self._secrets = [column.name for column in resource.columns if column.secret]
         self._id_name = resource.id_column.name if resource.id_column else ""
 
-    def decide(self, rows: Sequence[Row], claims: Mapping[int, Known]) -> list[NewRow]:
-        """What is to be done with each row that may be sent; `claims` are the journal's rows that the sheet names."""
-        prints = {row.number: self.prints.whole(row.values) for row in rows}
-        keys = {row.number: self.names.key(row.values) for row in rows}
-        origins = {row.number: claims[row.number] for row in rows if row.number in claims}
+    def decide(self, rows: Sequence[Row], table: Table, claims: Mapping[int, Known]) -> list[NewRow]:
+        """What is to be done with each row that may be sent; `claims` are the journal's rows that the sheet names.
+
+        `table` has the same values as the `rows`.
+        """
+        numbers = [row.number for row in rows]
+        prints = dict(zip(numbers, self.prints.each(rows, table), strict=True))
+        opens = prints
+        if self._secrets:
+            opens = dict(zip(numbers, self.prints.each_without_secrets(rows, table), strict=True))
+        keys = dict(zip(numbers, self.names.keys(rows, table), strict=True))
+        origins = {number: claims[number] for number in numbers if number in claims}
         name = self.resource.full_name
         wanted = [*prints.values(), *(origin.fingerprint for origin in origins.values())]
         elsewhere = self.doors.others(rows, prints, keys)
@@ -96,27 +104,20 @@ class Planner:
         planned = []
         for row in rows:
             content, ordinal, key = prints[row.number], ordinals[row.number], keys[row.number]
-            origin = origins.get(row.number)
-            facts = _Facts(
-                content,
-                ordinal,
-                key,
-                by_print[content].get(ordinal) if content in by_print else None,
-                by_key.get(key),
-                by_print.get(origin.fingerprint, {}).get(origin.ordinal)
-                if origin and origin.fingerprint != content
-                else None,
-            )
+            same = by_print[content].get(ordinal) if content in by_print else None
+            was = origins.get(row.number)
+            edited = was if was and was.fingerprint != content else None
+            origin = by_print.get(edited.fingerprint, {}).get(edited.ordinal) if edited else None
+            facts = _Facts(content, opens[row.number], ordinal, key, same, by_key.get(key), origin)
             planned.append(self._planned(row, facts))
         return planned
 
     def done(self, rows: Sequence[Row], known: Mapping[int, Known]) -> list[NewRow]:
         """Rows that an earlier run made, as a result of it says: unchanged, or refused where a person edited one."""
+        earlier_rows = [known[row.number] for row in rows]
+        self.counted.claim((one.fingerprint, one.ordinal) for one in earlier_rows if one.fingerprint)
         planned = []
-        for row in rows:
-            earlier = known[row.number]
-            if earlier.fingerprint:
-                self.counted.claimed.add((earlier.fingerprint, earlier.ordinal))
+        for row, earlier in zip(rows, earlier_rows, strict=True):
             edited = self._edited(row.values, earlier)
             # What a result of this run will be held against. A row taken on trust has nothing yet.
             open_fingerprint = earlier.open_fingerprint
@@ -175,7 +176,7 @@ class Planner:
             status=verdict.status,
             fingerprint=facts.fingerprint,
             ordinal=facts.ordinal,
-            open_fingerprint=self.prints.without_secrets(row.values) if self._secrets else facts.fingerprint,
+            open_fingerprint=facts.open_fingerprint,
             key=facts.key,
             id=verdict.record,
             error=verdict.error,

@@ -276,6 +276,9 @@ class Resource:
         """What `body` does, for many rows: what is the same for each is worked out once."""
         constants = [(_parts(pointer), value) for pointer, value in self.constants.items()]
         places = [(column.name, _parts(column.pointer)) for column in self.columns if column.place == "body"]
+        fields = [(name, parts[0]) for name, parts in places if len(parts) == 1]
+        if len(fields) == len(places) and not constants:
+            return lambda values: {field: values[name] for name, field in fields if name in values}
 
         def body(values: Mapping[str, Any]) -> dict[str, Any]:
             made: dict[str, Any] = {}
@@ -283,10 +286,7 @@ class Resource:
                 _put(made, parts, value)
             for name, parts in places:
                 if name in values:
-                    if len(parts) == 1:
-                        made[parts[0]] = values[name]
-                    else:
-                        _put(made, parts, values[name])
+                    _put(made, parts, values[name])
             return made
 
         return body

@@ -1,7 +1,7 @@
 """What every run does once its rows are planned: send them, ask about the unknown ones, write the result."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,7 +12,7 @@ from bulkload.batches import outgoing, values_of
 from bulkload.connection import Connection, base_url
 from bulkload.errors import DiskError, UnusableFile
 from bulkload.job import Job, Part, Preview, Progress, Report
-from bulkload.journal import Journal
+from bulkload.journal import Journal, OpenRow
 from bulkload.models import Outcome, Run, Status
 from bulkload.pace import REAL, Clock
 from bulkload.recognise import Recognised
@@ -46,6 +46,8 @@ class Course(ABC):
     """
 
     run: Run
+    # Rows that are asked about at a time, so that no more of them are held; for the next the file is read again.
+    asked_about = 50_000
 
     def __init__(
         self,
@@ -102,9 +104,17 @@ class Course(ABC):
         """Ask the API about the unknown rows, and for the IDs that it did not give; `wait` until it can know."""
         if INTERRUPTED in self.report.stopped:
             return
-        rows = self._open_rows(part)
+        place = ("", 0)
+        while some := self.journal.open_rows(self.run.id, part.target, place, self.asked_about):
+            last = some[-1].outcome
+            place = (last.sheet, last.row)
+            if not (yield from self._ask(part, self._with_values(part, some), wait=wait)):
+                return
+
+    def _ask(self, part: Part, rows: Sequence[Open], *, wait: bool) -> Generator[Outcome, None, bool]:
+        """Ask the API about some rows; gives whether it came to the last of them."""
         if not rows:
-            return
+            return True
         limits = part.limits(self.job)
         manners = Manners(limits.rate, limits.concurrency, part.settle, wait, limits.renew_on)
         resolver = Resolver(self.run.id, self.journal, manners, told=self.told, clock=self.world.clock)
@@ -117,6 +127,7 @@ class Course(ABC):
                 await resolver.resolve(rows, line, tell)
 
         yield from self._told(start, resolver)
+        return not resolver.stopped
 
     def write(self, found: Recognised) -> None:
         """Write the result and bring the run to its end."""
@@ -142,10 +153,10 @@ class Course(ABC):
         if work.stopped:
             self.report.stopped.append(work.stopped)
 
-    def _open_rows(self, part: Part) -> list[Open]:
-        """The run's rows to ask about, with the values that the file has for them."""
+    def _with_values(self, part: Part, some: Sequence[OpenRow]) -> list[Open]:
+        """Those of the rows that can be asked about, with the values that the file has for them."""
         resources = {assigned.resource.full_name: assigned.resource for assigned in part.sheets}
-        rows = [row for row in self.journal.open_rows(self.run.id, part.target) if row.resource in resources]
+        rows = [row for row in some if row.resource in resources]
         values = values_of(part, self.journal, {row.fingerprint for row in rows}) if rows else {}
         return [
             Open(row.outcome, row.action, resources[row.resource], values.get(row.fingerprint))

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bulkload.distinct import Codes, Distinct, Flags
+from bulkload.distinct import Codes, Distinct, Flags, Table
 from bulkload.models import Finding, Row
 from bulkload.resource import Column
 
@@ -62,6 +62,12 @@ class TypedFrame:
         for place, number in enumerate(numbers) if self.emptied else ():
             rows[place] |= self.emptied.get(number, {})
         return [Row(number, row) for number, row in zip(numbers, rows, strict=True)]
+
+    def by_column(self, chosen: Codes) -> Table:
+        """The same rows column by column."""
+        columns = {name: (one.values, one.cells.codes[chosen]) for name, one in self.columns.items()}
+        apart = np.flatnonzero(np.isin(self.numbers[chosen], list(self.emptied))).tolist() if self.emptied else ()
+        return Table(len(chosen), columns, apart)
 
     def table(self, names: Iterable[str], chosen: Codes) -> pd.DataFrame:
         """Some columns of the rows at these places, typed, with NA where blank; the index is the place."""

@@ -12,7 +12,7 @@ import pandas as pd
 import pandera.pandas as pa
 
 from bulkload import damage, schema
-from bulkload.distinct import Codes, Flags
+from bulkload.distinct import Codes, Flags, Table
 from bulkload.finding import Said, of_cell, of_value, quoted
 from bulkload.hashes import Hashed, mixed
 from bulkload.header import unguarded
@@ -33,9 +33,13 @@ _APART = "A letter and its accent are two characters here."
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a frame holds: `rows` may be sent, `done` are of an earlier run, the `invalid` row numbers are neither."""
+    """What a frame holds: `rows` may be sent, `done` are of an earlier run, the `invalid` row numbers are neither.
+
+    `by_column` has the values of the `rows` once more.
+    """
 
     rows: tuple[Row, ...]
+    by_column: Table
     done: tuple[Row, ...]
     invalid: frozenset[int]
     findings: tuple[Finding, ...]
@@ -70,15 +74,17 @@ class Validator:
         if done:
             findings = [finding for finding in findings if finding.row not in done]
         faulty = _faulty(findings)
-        good = cells.rows(np.flatnonzero(~(is_done | np.isin(cells.numbers, list(faulty)))))
+        places = np.flatnonzero(~(is_done | np.isin(cells.numbers, list(faulty))))
+        good = cells.rows(places)
         if wrong := list(self._body_findings(good)):
             findings += wrong
             refused = _faulty(wrong)
             faulty |= refused
             good = [row for row in good if row.number not in refused]
+            places = places[~np.isin(cells.numbers[places], list(refused))]
         findings.sort(key=lambda finding: (finding.row, finding.column or 0))
         rows_done = tuple(cells.rows(np.flatnonzero(is_done))) if done else ()
-        return Checked(rows=tuple(good), done=rows_done, invalid=faulty, findings=tuple(findings))
+        return Checked(tuple(good), cells.by_column(places), rows_done, faulty, tuple(findings))
 
     def read(self, frame: Frame) -> Iterator[Row]:
         """The typed rows of a frame that was checked before."""

@@ -68,7 +68,7 @@ def begin(journal: Journal, target: str = TARGET) -> Run:
 
 def new(row: int, status: Status = Status.NOT_SENT, **changes: object) -> NewRow:
     made = NewRow("Things", row, RESOURCE, "create", status, f"1:{row}", 1, f"1:open {row}", f"key {row}")
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return made._replace(**changes)  # type: ignore[arg-type]
 
 
 def begun(journal: Journal, *rows: NewRow, target: str = TARGET) -> str:
@@ -562,7 +562,7 @@ def test_what_is_about_to_be_sent_and_what_came_back_are_recorded(path: Path) ->
 
 
 def test_the_sheets_of_a_run_are_counted_apart_and_together(journal: Journal) -> None:
-    run = begun(journal, new(2), replace(new(2, Status.INVALID), sheet="Others"), new(3))
+    run = begun(journal, new(2), new(2, Status.INVALID)._replace(sheet="Others"), new(3))
     assert journal.counts(run) == {Status.NOT_SENT: 2, Status.INVALID: 1}
     assert journal.counts(run, "Others") == {Status.INVALID: 1}
     assert journal.sheets(run) == ["Others", "Things"]
@@ -692,7 +692,7 @@ def test_a_results_rows_are_found_by_run_and_source_row_under_another_sheet_name
     assert journal.claimed(TARGET, run, "Renamed", [2, 3]) == expected
     assert journal.claimed(OTHER, run, "Things", [2]) == {}
     assert journal.claimed(TARGET, "20200101-000000-0000", "Things", [2]) == {}
-    two = begun(journal, new(2), replace(new(2), sheet="Others"))
+    two = begun(journal, new(2), new(2)._replace(sheet="Others"))
     assert journal.claimed(TARGET, two, "Renamed", [2]) == {}
 
 
@@ -718,7 +718,7 @@ def test_a_run_says_whether_it_came_as_far_as_sending_and_which_file_it_is_of(jo
 
 def test_what_is_to_be_sent_and_what_can_be_asked_about(journal: Journal) -> None:
     ends = [Status.CREATED, Status.CREATED, Status.UNKNOWN, Status.SENDING, Status.FAILED, Status.REJECTED]
-    rest = new(8, action="update"), new(9, Status.UNKNOWN), replace(new(2), sheet="Others", resource="things/other")
+    rest = new(8, action="update"), new(9, Status.UNKNOWN), new(2)._replace(sheet="Others", resource="things/other")
     run = begun(journal, *(new(row) for row in range(2, 8)), *rest)
     for row, status in enumerate(ends, 2):
         sent(journal, run, row, status, id="ID2" if row == 2 else "")
@@ -730,10 +730,14 @@ def test_what_is_to_be_sent_and_what_can_be_asked_about(journal: Journal) -> Non
         OpenRow(outcomes[row], "create", RESOURCE, f"1:{row}") for row in (3, 4, 5)
     ]
     assert journal.open_rows(run, OTHER) == []
+    first, second, third = journal.open_rows(run, TARGET)
+    assert journal.open_rows(run, TARGET, most=2) == [first, second]
+    assert journal.open_rows(run, TARGET, ("Things", 4), 2) == [third]
+    assert journal.open_rows(run, TARGET, ("Things", 5), 2) == []
 
 
 def test_a_runs_rows_follow_their_file_and_keep_what_became_of_them(journal: Journal) -> None:
-    other = replace(new(2), sheet="Others", resource="things/other")
+    other = new(2)._replace(sheet="Others", resource="things/other")
     run = begun(journal, *(new(row) for row in range(2, 7)), new(7, Status.INVALID, fingerprint="", key=""), other)
     for row in (2, 3, 6):
         sent(journal, run, row, id=f"ID{row}")

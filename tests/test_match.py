@@ -2,7 +2,6 @@
 
 import random
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -115,7 +114,7 @@ def test_sorting_changes_nothing_where_rows_have_keys(
 ) -> None:
     olds = [old(row, f"{row}{was}", status, key=f"k{row}") for row, (was, status, _) in enumerate(rows, 2)]
     news = [new(row, f"{row}{now}", key=f"k{row}") for row, (_, _, now) in enumerate(rows, 2)]
-    shuffled = [replace(one, row=place) for place, one in enumerate(order.sample(news, len(news)), 100)]
+    shuffled = [one._replace(row=place) for place, one in enumerate(order.sample(news, len(news)), 100)]
     matched = match(olds, shuffled)
     by_key = {one.key: one for one in shuffled}
     expected = {Pair(one, by_key[one.key]) for one in olds}
@@ -133,7 +132,7 @@ def test_a_run_that_was_cut_off_is_matched_as_the_journal_knows_it(tmp_path: Pat
         journal.add(run, "t", rows)
         journal.write(run, [("Sheet", 2), ("Sheet", 3)], [])
         journal.write(run, [], [Outcome("Sheet", 2, Status.CREATED, "ID2")])
-        edited = [replace(one, row=one.row + 10, fingerprint=f"{one.fingerprint}!") for one in rows]
+        edited = [one._replace(row=one.row + 10, fingerprint=f"{one.fingerprint}!") for one in rows]
         matched = match(journal.rows(run, "t", "things/thing", "Sheet"), [edited[0], edited[1], edited[2], rows[3]])
     assert [(pair.old.row, pair.old.status, pair.new.row) for pair in matched.refused] == [
         (2, Status.CREATED, 12),

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from bulkload.calls import Calls
 from bulkload.counted import Counted
+from bulkload.distinct import Table
 from bulkload.header import match_header
 from bulkload.journal import Journal, Known, NewRow
 from bulkload.models import CREATE, DONE, MASK, UPDATE, Frame, Outcome, Request, Row, Severity, Sheet, Status
@@ -108,7 +109,8 @@ class Imports:
         for start in range(0, len(numbered), frame):
             some = numbered[start : start + frame]
             planned += planner.done([row for row in some if row.number in done], done)
-            planned += planner.decide([row for row in some if row.number not in done], known)
+            left = [row for row in some if row.number not in done]
+            planned += planner.decide(left, Table(len(left), {}, range(len(left))), known)
         return sorted(planned, key=lambda new: new.row)
 
     def send(self, rows: Sequence[Values], *statuses: Status, **words: Any) -> list[NewRow]:

@@ -156,11 +156,16 @@ def test_lost_answers_are_settled_by_asking(tmp_path: Path) -> None:
     assert all(row["Import status"] == "created" for row in rows)
 
 
-def test_ids_that_create_did_not_return_are_filled_in(desk: Desk) -> None:
+class FewAtATime(Resolve):
+    asked_about = 2
+
+
+@pytest.mark.parametrize("kind", [Resolve, FewAtATime])
+def test_ids_that_create_did_not_return_are_filled_in(desk: Desk, kind: type[Resolve]) -> None:
     file = write_csv(desk.folder / "called-route.csv", routes(3))
     _, outcomes = desk.import_(file, resolve=False)
     assert {outcome.id for outcome in outcomes} == {""}
-    report, _ = go_on(Resolve, desk, file)
+    report, _ = go_on(kind, desk, file)
     ids = {record["id"] for record in desk.sandbox.records("aicc/called-route")}
     assert {row["Import ID"] for row in read_csv(report.results[0])} == ids
 

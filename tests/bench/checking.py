@@ -67,7 +67,7 @@ def _cost(resource: Resource, row: Row, *, bad: bool, folder: Path) -> tuple[flo
             began = time.process_time()
             checked = validator.check(frame)
             between = time.process_time()
-            planned = planner.decide(checked.rows, {})
+            planned = planner.decide(checked.rows, checked.by_column, {})
             checking, planning = checking + between - began, planning + time.process_time() - between
             assert len(planned) + len(checked.invalid) == len(frame.text)
             assert bool(checked.findings) is bad
