@@ -1,10 +1,9 @@
-"""The journal as the sending uses it: intents and outcomes of many rows in one transaction, in a thread of its own."""
+"""The journal as the sending uses it: intents and outcomes of many rows in one transaction."""
 
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bulkload.desk import Desk
 from bulkload.journal import Intent, Journal
 from bulkload.models import Once, Outcome, Request
 
@@ -24,18 +23,17 @@ class _Batch:
 
 
 class Recorder:
-    """Commits what all workers have to say, in a thread, so that no answer is kept waiting for a disk.
+    """Commits what all workers have to say: what comes in one turn of the event loop, together.
 
-    While one commit is under way, what comes gathers for the next; there is never more than one. Made on an event loop,
-    and used there alone.
+    The loop waits for the disk meanwhile. A thread for it costs more than it saves, also where the disk takes
+    milliseconds: the interpreter would go back and forth between the two for each commit. Made on an event loop, and
+    used there alone.
     """
 
     def __init__(self, run: str, journal: Journal) -> None:
         self._run = run
         self._journal = journal
         self._gathered = _Batch()
-        self._under_way: _Batch | None = None
-        self._desk = Desk("committing")
         self._timer: asyncio.TimerHandle | None = None
         self._due = False
 
@@ -57,15 +55,14 @@ class Recorder:
         """
         self._gathered.outcomes.append(outcome)
         self._gathered.tellings.append(lambda: tell(outcome))
-        self._in_time()
+        if self._timer is None and not self._due:
+            self._timer = asyncio.get_running_loop().call_later(LATEST, self._commit)
 
     def flush(self) -> None:
         """Commit at once the outcomes that still wait, and end. Raises DiskError.
 
         An intent that nobody waits for any more is dropped: not a byte of its row has left.
         """
-        self._due = False
-        self._desk.close()
         self._stop_timer()
         batch, self._gathered = self._gathered, _Batch()
         if batch.outcomes:
@@ -84,25 +81,21 @@ class Recorder:
         await committed
 
     def _commit(self) -> None:
-        """Hand what has gathered to the thread, unless that is at work: then its end will."""
-        if self._under_way is not None or not (self._gathered.intents or self._gathered.outcomes):
-            return
+        """Commit what has gathered, and release those who wait for it."""
         self._stop_timer()
         self._due = False
         batch, self._gathered = self._gathered, _Batch()
-        self._under_way = batch
-        self._desk.hand(lambda: self._journal.write(self._run, batch.intents, batch.outcomes), self._ended)
-
-    def _ended(self, trouble: BaseException | None) -> None:
-        """Release those who waited for the commit that has ended, and begin the next if somebody waits for that."""
-        batch, self._under_way = self._under_way, None
-        assert batch is not None
-        if trouble is None:
-            self._tell(batch)
-        else:
+        if not (batch.intents or batch.outcomes):
+            return
+        trouble: Exception | None = None
+        try:
+            self._journal.write(self._run, batch.intents, batch.outcomes)
+        except Exception as error:
+            trouble = error
             # Who has to know of a disk that fails waits, or will find it failing.
-            self._gathered.outcomes[:0] = batch.outcomes
-            self._gathered.tellings[:0] = batch.tellings
+            self._gathered.outcomes, self._gathered.tellings = batch.outcomes, batch.tellings
+        else:
+            self._tell(batch)
         for waiter in batch.waiting:
             if waiter.done():
                 continue
@@ -110,15 +103,6 @@ class Recorder:
                 waiter.set_result(None)
             else:
                 waiter.set_exception(trouble)
-        if self._due:
-            self._commit()
-        elif trouble is None and self._gathered.outcomes:
-            self._in_time()
-
-    def _in_time(self) -> None:
-        """See that what has gathered is committed in time, where nobody waits for it."""
-        if self._under_way is None and self._timer is None and not self._due:
-            self._timer = asyncio.get_running_loop().call_later(LATEST, self._commit)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

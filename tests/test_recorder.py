@@ -21,19 +21,14 @@ SHEET = "Things"
 
 
 class Watched(Journal):
-    """A journal that keeps the size of each commit, waits for leave before the first, and fails when told to."""
+    """A journal that keeps the size of each commit, and fails when told to."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self.commits: list[tuple[int, int]] = []
-        self.threads: set[threading.Thread] = set()
-        self.leave = threading.Event()
-        self.leave.set()
         self.fail = 0
 
     def write(self, run: str, intents: Sequence[Intent], outcomes: Sequence[Outcome]) -> None:
-        self.leave.wait()
-        self.threads.add(threading.current_thread())
         if self.fail:
             self.fail -= 1
             raise DiskError("The disk is full.")
@@ -64,37 +59,24 @@ def recorded(folder: Path, work: Any) -> tuple[Watched, dict[int, Status]]:
         return journal, {row: one.status for row, one in journal.outcomes(name, SHEET, 1, 20).items()}
 
 
-def test_all_who_come_together_are_committed_together_and_beside_the_loop(tmp_path: Path) -> None:
+def test_all_who_come_together_are_committed_together(tmp_path: Path) -> None:
     async def work(recorder: Recorder, _: Watched) -> None:
         await asyncio.gather(*(recorder.intend(request(row)) for row in range(1, 17)))
         recorder.flush()
 
     journal, _ = recorded(tmp_path, work)
     assert journal.commits == [(16, 0)]
-    assert threading.main_thread() not in journal.threads
 
 
-def test_while_one_commit_is_under_way_the_next_gathers(tmp_path: Path) -> None:
-    """Outcomes go with the intents; one thread, one commit at a time."""
-
+def test_an_outcome_is_committed_with_the_next_intents(tmp_path: Path) -> None:
     async def work(recorder: Recorder, journal: Watched) -> None:
-        journal.leave.clear()
-        first = asyncio.ensure_future(recorder.intend(request(1)))
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        others = [asyncio.ensure_future(recorder.intend(request(row))) for row in range(2, 9)]
-        await asyncio.sleep(0)
-        journal.leave.set()
-        await first
+        await recorder.intend(request(1))
         recorder.record_soon(made(1), lambda _: None)
-        await asyncio.gather(*others)
-        await recorder.intend(request(9))
+        await asyncio.gather(*(recorder.intend(request(row)) for row in range(2, 9)))
         recorder.flush()
 
     journal, status = recorded(tmp_path, work)
-    assert [intents for intents, _ in journal.commits] == [1, 7, 1]
-    assert sum(outcomes for _, outcomes in journal.commits) == 1
-    assert len(journal.threads) == 1
+    assert journal.commits == [(1, 0), (7, 1)]
     assert status[1] is Status.CREATED
 
 
@@ -109,25 +91,6 @@ def test_an_outcome_waits_for_no_intent_longer_than_it_may(tmp_path: Path) -> No
 
     recorded(tmp_path, work)
     assert told == [pytest.approx(LATEST)]
-
-
-def test_an_outcome_that_comes_during_a_commit_is_not_forgotten_after_it(tmp_path: Path) -> None:
-    told: list[Outcome] = []
-
-    async def work(recorder: Recorder, journal: Watched) -> None:
-        await recorder.intend(request(1))
-        journal.leave.clear()
-        second = asyncio.ensure_future(recorder.intend(request(2)))
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        recorder.record_soon(made(1), told.append)
-        journal.leave.set()
-        await second
-        await asyncio.sleep(1.0)
-        assert [one.row for one in told] == [1]
-        recorder.flush()
-
-    recorded(tmp_path, work)
 
 
 def test_nothing_is_told_before_it_is_committed(tmp_path: Path) -> None:
@@ -174,13 +137,10 @@ def test_trouble_that_nobody_waits_for_is_raised_at_the_end(tmp_path: Path) -> N
 
 
 def test_whoever_is_cancelled_takes_nothing_away_from_the_others(tmp_path: Path) -> None:
-    async def work(recorder: Recorder, journal: Watched) -> None:
-        journal.leave.clear()
+    async def work(recorder: Recorder, _: Watched) -> None:
         waiting = [asyncio.ensure_future(recorder.intend(request(row))) for row in range(1, 5)]
         await asyncio.sleep(0)
-        await asyncio.sleep(0)
         waiting[0].cancel()
-        journal.leave.set()
         ends = await asyncio.gather(*waiting, return_exceptions=True)
         assert [type(end) for end in ends] == [asyncio.CancelledError, *[type(None)] * 3]
         recorder.flush()

@@ -22,7 +22,7 @@ class _Jumping(selectors.DefaultSelector):
         if timeout is None:
             return super().select(None)
         # What is read aside takes no time; whether it is done must be known before looking for its news.
-        reading = any(thread.name in ("reading", "committing") for thread in threading.enumerate())
+        reading = any(thread.name == "reading" for thread in threading.enumerate())
         ready = super().select(min(timeout, 0.01) if reading else 0)
         if not ready and not reading:
             self.passed += max(timeout, 0.0)
