@@ -3,11 +3,9 @@
 import zipfile
 from datetime import date, datetime, timedelta
 from datetime import time as clock
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import openpyxl
 import pytest
 import xlsxwriter
 from hypothesis import given, settings
@@ -16,7 +14,7 @@ from hypothesis import strategies as st
 from bulkload.cells import Kind
 from bulkload.models import Frame
 from bulkload.read import open_book
-from bulkload.workbook import open_tables
+from tests.readers import ours, through_calamine, through_openpyxl, values
 from tests.test_read import SHEET, edit, only, refusal, rows_of, workbook
 
 HERE = Path(__file__).parent.parent
@@ -24,67 +22,17 @@ HONEST = sorted([*HERE.glob("templates/*.xlsx"), *HERE.glob("samples/*.xlsx")])
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 
 
-# --- the same cells as openpyxl ---------------------------------------------------------------------------------------
+# --- the same cells as others read ------------------------------------------------------------------------------------
 
 
-def seen(cell: Any) -> str:
-    """What openpyxl reads as the text that we read; written anew, so that it can't share a fault."""
-    value, code = cell.value, cell.number_format
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).upper()
-    if isinstance(value, datetime):
-        moment = value + timedelta(microseconds=500)
-        day = value.date().isoformat()
-        if not any(letter in code.lower() for letter in "hs") or not (value - datetime.combine(value, clock())):
-            return day
-        return f"{day}T{moment:%H:%M:%S}" + (f".{moment.microsecond // 1000:03}" if moment.microsecond >= 1000 else "")
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, clock):
-        return value.isoformat(timespec="milliseconds").removesuffix(".000")
-    if isinstance(value, timedelta):
-        minutes, seconds = divmod(round(value.total_seconds()), 60)
-        return f"{minutes // 60:02}:{minutes % 60:02}:{seconds:02}"
-    if isinstance(value, (int, float)):
-        digits = f"{Decimal(repr(value)):f}"
-        digits = digits.removesuffix(".0") if "." in digits else digits
-        if code.endswith("%"):
-            whole = f"{Decimal(digits) * 100:f}"
-            return (whole.rstrip("0").rstrip(".") if "." in whole else whole) + "%"
-        return digits.rjust(len(code), "0") if set(code) == {"0"} and digits.isdigit() else digits
-    return str(value)
-
-
-def through_openpyxl(path: Path) -> dict[str, dict[int, list[str]]]:
-    book = openpyxl.load_workbook(path, data_only=True)
-    sheets = {}
-    for sheet in book.worksheets:
-        rows = {row[0].row or 0: [seen(cell) for cell in row] for row in sheet.iter_rows()}
-        sheets[sheet.title] = {number: row for number, row in rows.items() if any(map(str.strip, row))}
-    return sheets
-
-
-def ours(path: Path) -> dict[str, dict[int, list[str]]]:
-    with path.open("rb") as file:
-        return {
-            table.name: {line.number: list(line.texts) for line in table.lines() if any(map(str.strip, line.texts))}
-            for table in open_tables(file, path.name).tables
-        }
-
-
-def cut(sheets: dict[str, dict[int, list[str]]]) -> dict[str, dict[int, list[str]]]:
-    """Without the blanks at the end of rows: how wide a row is nobody sees."""
-    return {
-        name: {number: row[: max(i for i, one in enumerate(row, 1) if one)] for number, row in rows.items()}
-        for name, rows in sheets.items()
-    }
+def assert_others_read_the_same(path: Path) -> None:
+    assert ours(path) == through_openpyxl(path)
+    assert values(path) == through_calamine(path)
 
 
 @pytest.mark.parametrize("path", HONEST, ids=lambda path: path.name)
-def test_every_workbook_of_the_house_reads_as_openpyxl_reads_it(path: Path) -> None:
-    assert cut(ours(path)) == cut(through_openpyxl(path))
+def test_every_workbook_of_the_house_reads_as_others_read_it(path: Path) -> None:
+    assert_others_read_the_same(path)
 
 
 # XML has no control characters and no surrogates; `_x` begins an escape of Excel's.
@@ -115,7 +63,7 @@ TABLE = st.lists(st.lists(CELL, min_size=1, max_size=5), min_size=1, max_size=6)
 
 @settings(deadline=None, max_examples=50)
 @given(rows=TABLE, inline=st.booleans(), rich=TEXT.filter(len))
-def test_what_xlsxwriter_writes_reads_as_openpyxl_reads_it(
+def test_what_xlsxwriter_writes_reads_as_others_read_it(
     tmp_path_factory: pytest.TempPathFactory, rows: list[list[Any]], inline: bool, rich: str
 ) -> None:
     path = tmp_path_factory.mktemp("book") / "a.xlsx"
@@ -129,12 +77,12 @@ def test_what_xlsxwriter_writes_reads_as_openpyxl_reads_it(
                 sheet.write(number, place, cell[1], looks[cell[0]])
     sheet.write_rich_string(len(rows), 0, "a", looks["@"], rich, " b")
     book.close()
-    assert cut(ours(path)) == cut(through_openpyxl(path))
+    assert_others_read_the_same(path)
 
 
 @settings(deadline=None, max_examples=50)
 @given(rows=TABLE)
-def test_what_openpyxl_writes_reads_as_it_reads_it(
+def test_what_openpyxl_writes_reads_as_others_read_it(
     tmp_path_factory: pytest.TempPathFactory, rows: list[list[Any]]
 ) -> None:
     def more(book: Any) -> None:
@@ -148,7 +96,7 @@ def test_what_openpyxl_writes_reads_as_it_reads_it(
                         cell.data_type = "s"
 
     path = workbook(tmp_path_factory.mktemp("book") / "a.xlsx", more=more)
-    assert cut(ours(path)) == cut(through_openpyxl(path))
+    assert_others_read_the_same(path)
 
 
 @settings(deadline=None, max_examples=30)
