@@ -11,7 +11,8 @@ from typing import Any
 import openpyxl
 import python_calamine
 
-from bulkload.cells import Kind
+from bulkload.cells import Kind, Line
+from bulkload.formats import NO_DATE
 from bulkload.workbook import open_tables
 
 # Sheet → row → cells; without blank rows, and without the blanks at the end of rows: nobody sees those.
@@ -19,23 +20,34 @@ Sheets = dict[str, dict[int, list[Any]]]
 
 
 def ours(path: Path) -> Sheets:
-    """What we read: texts."""
+    """What we read: texts. A number that is shown as a day and is none we refuse; openpyxl has `#VALUE!` for it."""
     return _cut(
         {
-            name: {number: [text for text, _ in row] for number, row in rows.items()}
+            name: {
+                number: ["#VALUE!" if fault == NO_DATE else text for text, _, fault in row]
+                for number, row in rows.items()
+            }
             for name, rows in _told(path).items()
         }
     )
 
 
-def _told(path: Path) -> dict[str, dict[int, list[tuple[str, Kind]]]]:
+def _told(path: Path) -> dict[str, dict[int, list[tuple[str, Kind, str]]]]:
+    """Of each cell its text, its kind, and what has spoilt it."""
     with path.open("rb") as file:
         return {
-            table.name: {
-                line.number: list(zip(line.texts, map(Kind, line.kinds), strict=True)) for line in table.lines()
-            }
+            table.name: {line.number: _cells(line) for line in table.lines()}
             for table in open_tables(file, path.name).tables
         }
+
+
+def _cells(line: Line) -> list[tuple[str, Kind, str]]:
+    faults = {spoilt.column: spoilt.kind for spoilt in line.spoilt}
+    kinds = map(Kind, line.kinds)
+    return [
+        (text, kind, faults.get(column, ""))
+        for column, (text, kind) in enumerate(zip(line.texts, kinds, strict=True), 1)
+    ]
 
 
 def _cut(sheets: Sheets) -> Sheets:
@@ -101,7 +113,7 @@ def values(path: Path) -> Sheets:
     """What we read: the value behind each cell, as calamine can tell it, which of a number format knows only dates."""
     return _cut(
         {
-            name: {number: [_value(*cell) for cell in row] for number, row in rows.items()}
+            name: {number: [_value(text, kind) for text, kind, _ in row] for number, row in rows.items()}
             for name, rows in _told(path).items()
         }
     )
@@ -126,7 +138,7 @@ def through_calamine(path: Path) -> Sheets:
         rows = enumerate(book.get_sheet_by_name(name).to_python(skip_empty_area=False), 1)
         sheets[name] = {}
         for number, row in rows:
-            mine = [kind for _, kind in kinds.get(name, {}).get(number, [])]
+            mine = [kind for _, kind, _ in kinds.get(name, {}).get(number, [])]
             mine += [Kind.TEXT] * (len(row) - len(mine))
             sheets[name][number] = [_said(cell, kind) for cell, kind in zip(row, mine, strict=False)]
     return _cut(sheets)

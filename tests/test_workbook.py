@@ -30,6 +30,18 @@ def assert_others_read_the_same(path: Path) -> None:
     assert values(path) == through_calamine(path)
 
 
+PAIRS = [("7", 7), ("7", "07"), (0.5, 0.25), (date(2026, 1, 2), date(2026, 2, 1)), (True, "true"), ("a", None)]
+
+
+@pytest.mark.parametrize(("one", "other"), PAIRS)
+def test_one_cell_that_is_another_is_seen(tmp_path: Path, one: Any, other: Any) -> None:
+    mine, theirs = (workbook(tmp_path / f"{at}.xlsx", ["a", "b"], ["x", cell]) for at, cell in enumerate((one, other)))
+    assert_others_read_the_same(mine)
+    assert values(mine) != through_calamine(theirs)
+    if (one, other) != ("7", 7):  # there the texts are the same
+        assert ours(mine) != through_openpyxl(theirs)
+
+
 @pytest.mark.parametrize("path", HONEST, ids=lambda path: path.name)
 def test_every_workbook_of_the_house_reads_as_others_read_it(path: Path) -> None:
     assert_others_read_the_same(path)
@@ -215,6 +227,16 @@ def test_xml_as_programs_may_spell_it(tmp_path: Path, old: str, new: str, row: l
         ('<c r="B2"><v>1</v>', '<c r="B2" s="99"><v>1</v>', "damaged or incomplete"),
         ("<t>x</t>", "<t>\x0b</t>", "damaged or incomplete"),
         ("<sheetData>", "<sheetdata>", "damaged or incomplete"),
+        ('<c r="B2">', '<c r="B2" tt="s">', "damaged or incomplete"),
+        ('<c r="B2">', '<c r="B2"> t="s">', "damaged or incomplete"),
+        ('<c r="B2"><v>1</v></c>', '<d r="B2"/>', "damaged or incomplete"),
+        ("<v>1</v>", "<w>1</w>", "damaged or incomplete"),
+        ('<row r="2">', '<row r="2">=', "damaged or incomplete"),
+        ('<row r="2">', '<row r="2" hiden="1">', "damaged or incomplete"),
+        ('<row r="2">', '<row r="2" hidden="I">', "damaged or incomplete"),
+        ("</sheetData>", '<roe r="3"/></sheetData>', "damaged or incomplete"),
+        ("</sheetData>", '</sheetData><mergeCells><mergeCel ref="A2:A3"/></mergeCells>', "damaged or incomplete"),
+        ("<sheetData>", '<cols><col min="1" max="1" hidde="1"/></cols><sheetData>', "damaged or incomplete"),
         ('<row r="2"', '<row r="1048577"', "outside Excel's"),
         ('r="B2"', 'r="A2"', "out of order"),
         ('r="B2"', 'r="B3"', "out of order"),
@@ -225,6 +247,50 @@ def test_a_sheet_that_contradicts_itself_is_refused(tmp_path: Path, old: str, ne
     path = workbook(tmp_path / "a.xlsx", ["a", "b"], ["x", 1])
     edit(path, SHEET, ' t="n"', "")  # so that the row is plain
     assert says in refusal(edit(path, SHEET, old, new))
+
+
+WORKBOOK, RELATIONS, STYLES = "xl/workbook.xml", "xl/_rels/workbook.xml.rels", "xl/styles.xml"
+
+
+@pytest.mark.parametrize(
+    ("part", "old", "new"),
+    [
+        (WORKBOOK, "<workbookPr", '<workbookPr date1905="1"'),
+        (WORKBOOK, "<workbookPr", '<workbookPr date1904="yes"'),
+        (WORKBOOK, "<workbookPr", "<workbookpr"),
+        (WORKBOOK, "<sheets>", '<sheets><shee name="b" sheetId="2" r:id="rId9"/>'),
+        (WORKBOOK, 'state="visible"', 'stale="hidden"'),
+        (WORKBOOK, 'state="visible"', 'state="hiden"'),
+        (WORKBOOK, "officeDocument/2006/relationships", "officeDocument/2026/relationships"),
+        (RELATIONS, "relationships/worksheet", "relationships/worksheat"),
+        (STYLES, "<cellXfs>", "<cellXfs><xy/>"),
+        (STYLES, "numFmtId", "numFmdId"),
+        (STYLES, 'numFmtId="164" formatCode', 'numFmtId="165" formatCode'),
+        (STYLES, "styleSheet", "stileSheet"),
+    ],
+)
+def test_a_workbook_that_contradicts_itself_is_refused(tmp_path: Path, part: str, old: str, new: str) -> None:
+    """A word that is unknown where a word has a meaning: to pass over it would change dates, or lose a sheet."""
+    path = workbook(tmp_path / "a.xlsx", ["a"], [datetime(2026, 1, 2)])  # noqa: DTZ001
+    if "cellXfs" in old:
+        edit(path, part, '<cellXfs count="2">', "<cellXfs>")
+    assert "damaged or incomplete" in refusal(edit(path, part, old, new))
+
+
+def shared(path: Path, old: str, new: str) -> Path:
+    book = xlsxwriter.Workbook(path)
+    book.add_worksheet("Sheet1").write_column(0, 0, ["a", "x", "y"])
+    book.close()
+    return edit(path, "xl/sharedStrings.xml", old, new)
+
+
+def test_what_is_no_shared_string_is_never_counted_as_one(tmp_path: Path) -> None:
+    first = "<si><t>a</t></si>"
+    hidden = shared(tmp_path / "a.xlsx", first, f"<!-- <si><t>old</t></si> -->{first}")
+    assert rows_of(only(open_book(hidden))) == {2: ["x"], 3: ["y"]}
+    extended = shared(tmp_path / "b.xlsx", "</sst>", "<extLst><ext><b>z</b></ext></extLst></sst>")
+    assert rows_of(only(open_book(extended))) == {2: ["x"], 3: ["y"]}
+    assert "damaged or incomplete" in refusal(shared(tmp_path / "c.xlsx", first, f"<sj/>{first}"))
 
 
 def test_a_text_that_no_workbook_can_hold_is_read_whole(tmp_path: Path) -> None:
