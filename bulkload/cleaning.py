@@ -76,7 +76,7 @@ def _done(text: str, removed: re.Pattern[str]) -> Iterator[str]:
     elif outside:
         yield "removed the blanks around the text"
     if found := _BLANK.findall(within):
-        yield f"wrote an ordinary blank for {_named(found)}"
+        yield f"replaced {_named(found)} with an ordinary blank"
 
 
 def _stripped(text: str) -> Said:

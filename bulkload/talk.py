@@ -140,7 +140,7 @@ def _agreed(preview: Preview, *, asked: bool, quiet: bool) -> bool:
             (preview.invalid, "with errors, which are not sent"),
             (preview.unknown, "unknown from before, which are not sent"),
             (preview.warnings, "with a warning"),
-            (preview.read.hidden_rows, "hidden in the sheet, which are sent too"),
+            (preview.read.hidden_rows, "hidden in the sheet and sent too"),
         )
         if count
     ]

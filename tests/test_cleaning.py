@@ -20,7 +20,7 @@ SECRET = replace(TEXT, secret=True)
         ("a b", "a b", ""),
         ("one\ntwo\r\nthree\x0bfour\u2028five", "one\ntwo\r\nthree\x0bfour\u2028five", ""),
         (" a ", "a", "Removed the blanks around the text."),
-        ("5\u00a0km", "5 km", "Wrote an ordinary blank for U+00A0 (no-break space)."),
+        ("5\u00a0km", "5 km", "Replaced U+00A0 (no-break space) with an ordinary blank."),
         ("\u00a0km", "km", "Removed U+00A0 (no-break space)."),
         ("ab\u200bc", "abc", "Removed U+200B (zero width space)."),
         ("\ufeffab\u00adc", "abc", "Removed U+FEFF (byte order mark) and U+00AD (soft hyphen)."),

@@ -306,7 +306,7 @@ def test_what_is_about_to_happen_is_said_whole(capsys: pytest.CaptureFixture[str
         "Remark.",
         "To CINNOX at https://x (connection live)",
         "Rows: 1,234 to create, 1 to update, 2 done already, 4 with errors, which are not sent, "
-        "3 unknown from before, which are not sent, 5 with a warning, 6 hidden in the sheet, which are sent too. "
+        "3 unknown from before, which are not sent, 5 with a warning, 6 hidden in the sheet and sent too. "
         "It takes about 1 h 30 min at the set rate.",
     ]
 

@@ -11,6 +11,12 @@ Attributes = dict[str, str]
 CHUNK = 1 << 16
 # Of the usual workbooks, and of "Strict Open XML".
 _MAIN = ("http://schemas.openxmlformats.org/spreadsheetml/2006/main", "http://purl.oclc.org/ooxml/spreadsheetml/main")
+_OFFICE = (
+    "http://schemas.openxmlformats.org/officeDocument/2006/relationships",
+    "http://purl.oclc.org/ooxml/officeDocument/relationships",
+)
+_PACKAGE = "http://schemas.openxmlformats.org/package/2006"
+_KNOWN = frozenset({*_MAIN, f"{_PACKAGE}/relationships", f"{_PACKAGE}/content-types"})
 
 
 class Damaged(Exception):
@@ -56,14 +62,24 @@ class Parser:
         self.is_utf8 = encoding is None or encoding.lower() == "utf-8"
 
 
-def elements(stream: IO[bytes], part: str) -> Iterator[tuple[str, Attributes]]:
-    """The elements of a small part as they begin, with names and attributes without their namespaces."""
+def elements(stream: IO[bytes], part: str) -> Iterator[tuple[str, str, Attributes]]:
+    """The elements of a small part as they begin: what each stands in, "" for the root, its name, its attributes.
+
+    Elements of the namespaces that such parts have are told without them; the ID of a relationship is `r:id`.
+    """
 
     def listen(parser: Any, found: list[Any]) -> None:
-        parser.StartElementHandler = lambda tag, attributes: found.append((_own(tag), attributes))
+        around = [""]
 
-    for tag, attributes in Parser(part, (), listen).rest(stream):
-        yield tag, {_own(name): value for name, value in attributes.items()}
+        def start(name: str, attributes: Attributes) -> None:
+            tag = _tag(name)
+            found.append((around[-1], tag, {_attribute(one): value for one, value in attributes.items()}))
+            around.append(tag)
+
+        parser.StartElementHandler = start
+        parser.EndElementHandler = lambda _: around.pop()
+
+    yield from Parser(part, (), listen).rest(stream)
 
 
 def refuse_dtd(stream: IO[bytes], part: str) -> None:
@@ -74,8 +90,14 @@ def refuse_dtd(stream: IO[bytes], part: str) -> None:
         return
 
 
-def _own(name: str) -> str:
-    return name.rpartition(" ")[2]
+def _tag(name: str) -> str:
+    namespace, _, own = name.rpartition(" ")
+    return own if namespace in _KNOWN else f"{namespace} {own}"
+
+
+def _attribute(name: str) -> str:
+    namespace, _, own = name.rpartition(" ")
+    return f"r:{own}" if namespace in _OFFICE else name
 
 
 def refuse(part: str) -> None:

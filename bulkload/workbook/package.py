@@ -9,10 +9,12 @@ from zipfile import ZipFile
 from bulkload.cells import Line, Table, Tables
 from bulkload.errors import UnusableFile
 from bulkload.preflight import checked_parts, refuse_too_many_cells
-from bulkload.workbook.markup import Damaged, elements, refuse_dtd
-from bulkload.workbook.sheet import Reading, Values
+from bulkload.workbook.markup import Damaged, refuse_dtd
+from bulkload.workbook.meaning import Values
+from bulkload.workbook.sheet import Reading
 from bulkload.workbook.strings import SharedStrings
 from bulkload.workbook.styles import formats
+from bulkload.workbook.words import checked, flag
 
 _TYPES = "[content_types].xml"
 _SPREADSHEET = "application/vnd.openxmlformats-officedocument.spreadsheetml."
@@ -20,6 +22,9 @@ _PLAIN = frozenset({f"{_SPREADSHEET}sheet.main+xml", f"{_SPREADSHEET}template.ma
 _EXCEL = "application/vnd.ms-excel."
 _MACROS = frozenset({f"{_EXCEL}sheet.macroEnabled.main+xml", f"{_EXCEL}template.macroEnabled.main+xml"})
 _BINARY = f"{_EXCEL}sheet.binary.macroEnabled.main"
+# Kinds of sheets that have no rows.
+_WITHOUT_ROWS = frozenset({"chartsheet", "dialogsheet", "xlMacrosheet", "xlIntlMacrosheet"})
+_STATES = frozenset({"visible", "hidden", "veryHidden"})
 # Sheets in one workbook; each is opened to look at its header.
 _SHEETS = 250
 
@@ -46,7 +51,7 @@ class _Package:
         with self.open(place) as stream:
             return [
                 (said["Id"], said["Type"].rpartition("/")[2], _absolute(folder, said["Target"]))
-                for tag, said in elements(stream, place)
+                for _, tag, said in checked(stream, place, "Relationships")
                 if tag == "Relationship" and said.get("TargetMode") != "External"
             ]
 
@@ -73,7 +78,7 @@ def _tables(package: _Package, name: str) -> Tables:
     if "externalLink" in by_kind:
         facts.append("It takes values from other workbooks, as they were when it was saved. None of those was opened.")
     strings = _strings(package, by_kind)
-    codes: list[str] = []
+    codes: list[str | None] = []
     if "styles" in by_kind:
         with package.open(by_kind["styles"]) as stream:
             codes = formats(stream, by_kind["styles"])
@@ -85,7 +90,7 @@ def _tables(package: _Package, name: str) -> Tables:
         kind, part = targets.get(key, ("", ""))
         if kind == "worksheet":
             tables.append(_table(package, name, title, state, part, values))
-        elif not kind:
+        elif kind not in _WITHOUT_ROWS:
             raise Damaged("a sheet without a part")
     return Tables(tuple(tables), tuple(facts))
 
@@ -97,7 +102,7 @@ def _main_part(package: _Package) -> tuple[str, str]:
         raise UnusableFile(usual)
     defaults, overrides = {}, {}
     with package.open(_TYPES) as stream:
-        for tag, said in elements(stream, _TYPES):
+        for _, tag, said in checked(stream, _TYPES, "Types"):
             if tag == "Default":
                 defaults[said["Extension"].lower()] = said["ContentType"]
             elif tag == "Override":
@@ -132,18 +137,18 @@ def _sheets(package: _Package, main: str) -> tuple[list[tuple[str, str, str]], b
     """Of each sheet its name, state and the ID of its part; and whether days count from 1904."""
     sheets, date1904 = [], False
     with package.open(main) as stream:
-        for tag, said in elements(stream, main):
-            if tag == "sheet":
-                sheets.append((said["name"], said.get("state", "visible"), said["id"]))
+        for parent, tag, said in checked(stream, main, "workbook"):
+            if tag == "sheet" and parent == "sheets":
+                sheets.append((said["name"], said.get("state", "visible"), said["r:id"]))
             elif tag == "workbookPr":
-                date1904 = said.get("date1904") in ("1", "true")
+                date1904 = flag(said, "date1904")
     if len(sheets) > _SHEETS:
         raise UnusableFile(
             f"has {len(sheets):,} sheets, more than the {_SHEETS} that are read: too many sheets. "
             "Move those to import to a workbook of their own"
         )
-    if not sheets:
-        raise Damaged("no sheets")
+    if not sheets or not _STATES.issuperset(state for _, state, _ in sheets):
+        raise Damaged("no sheets, or one that is neither hidden nor not")
     return sheets, date1904
 
 

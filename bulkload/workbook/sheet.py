@@ -1,43 +1,39 @@
 """The rows of a sheet, from one pass over its XML: what each cell holds, and what the sheet hides or has spoilt."""
 
 import re
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from datetime import date, time
+from collections.abc import Generator, Iterable, Iterator
 from itertools import chain
 from typing import IO, Any
 
 from bulkload.cells import Kind, Line, Spoilt, Table
 from bulkload.errors import UnusableFile
-from bulkload.formats import NO_DATE, is_plain, is_shortest, show
 from bulkload.workbook.markup import CHUNK, Attributes, Damaged, Parser
-from bulkload.workbook.plain import COLUMNS, PLACES, ROW, PlainRow, meant, plain_row
-from bulkload.workbook.strings import unescaped
+from bulkload.workbook.meaning import Shown, Values
+from bulkload.workbook.plain import COLUMNS, PLACES, ROW, plain_row
+from bulkload.workbook.words import EXTENSIONS, LOOKS, check_attributes, flag
 
 _ROWS = 1_048_576
 _REFERENCE = re.compile(r"\$?([A-Za-z]{1,3})\$?([0-9]{1,7})")
-_TEXT, _NUMBER, _BOOLEAN, _FORMULA = int(Kind.TEXT), int(Kind.NUMBER), int(Kind.BOOLEAN), int(Kind.FORMULA)
-_BOOLEANS = {"1": "TRUE", "true": "TRUE", "0": "FALSE", "false": "FALSE"}
-_YES = frozenset({"1", "true"})
-# Numbers whose text is known are not worked out again; no more than these are kept.
-_KNOWN = 20_000
+_TEXT, _FORMULA = int(Kind.TEXT), int(Kind.FORMULA)
 # How far into a sheet its rows are looked for, to read them by their spelling.
 _HEAD = 1 << 20
 
 _DATA, _ROW, _C, _F, _V, _T, _AID = "<sheetData>", "<row>", "<c>", "<f>", "<v>", "<t>", "<rPh>"
-_MERGE, _COL = "<mergeCell>", "<col>"
-_NAMES = (_DATA, _ROW, _C, _F, _V, _T, _AID, _MERGE, _COL)
-_AROUND_CELLS = frozenset({_DATA, _ROW, _MERGE, _COL})
+_COLS, _COL, _MERGES, _MERGE = "<cols>", "<col>", "<mergeCells>", "<mergeCell>"
+_NAMES = (_DATA, _ROW, _C, _F, _V, _T, _AID, _COLS, _COL, _MERGES, _MERGE, EXTENSIONS, *LOOKS)
+_LOOKS = frozenset(LOOKS)
+# What alone may stand in these.
+_INSIDE = {_DATA: _ROW, _COLS: _COL, _MERGES: _MERGE}
 _VALUE_BEGINS, _FORMULA_BEGINS, _AID_BEGINS = None, 1, 2
-# Cells whose text stands in the sheet itself: there every blank counts.
-_OWN_TEXT = frozenset({"str", "inlineStr"})
 _BEGIN = b"<sheetData>"
 AGAIN = "Fetch it again, or open it in Excel and save it as a new .xlsx"
 
-Shown = tuple[str, int, str]  # text, Kind, what has spoilt it
-
 
 def _listen(parser: Any, found: list[Any]) -> None:
-    """Tell what begins: a cell as its attributes, what is around cells as a tuple; all text; the names of what ends."""
+    """Tell what begins: a cell as its attributes, what is no part of one as a tuple; all text; the names of what ends.
+
+    What only says how a text looks isn't told.
+    """
     append = found.append
 
     def start(tag: str, attributes: Attributes) -> None:
@@ -49,80 +45,11 @@ def _listen(parser: Any, found: list[Any]) -> None:
             append(_FORMULA_BEGINS)
         elif tag is _AID:
             append(_AID_BEGINS)
-        elif tag in _AROUND_CELLS:
+        elif tag not in _LOOKS:
             append((tag, attributes))
 
     parser.StartElementHandler = start
     parser.CharacterDataHandler = parser.EndElementHandler = append
-
-
-class Values:
-    """What the cells of a workbook mean that has these shared strings, and these formats by style."""
-
-    def __init__(self, strings: Sequence[str], formats: Sequence[str], *, date1904: bool) -> None:
-        self._strings = strings
-        self._formats: dict[str | None, str] = {str(number): code for number, code in enumerate(formats or [""])}
-        self._formats[None] = self._formats["0"]
-        self._plain = {style: is_plain(code) for style, code in self._formats.items()}
-        self._known: dict[tuple[str | None, str], Shown] = {}
-        self._date1904 = date1904
-
-    def plain(self, row: PlainRow, number: int) -> tuple[list[str], bytearray, list[Spoilt]]:
-        """Texts, kinds and spoilt cells of a plain row. In one piece, since here the time of reading goes."""
-        strings, is_plain, known = self._strings, self._plain, self._known
-        texts: list[str] = []
-        kinds = bytearray()
-        spoilt: list[Spoilt] = []
-        for place, style, kind, value, inline in zip(
-            row.places, row.styles, row.types, row.values, row.inline, strict=True
-        ):
-            if place != len(texts):
-                kinds += bytes(place - len(texts))
-                texts += [""] * (place - len(texts))
-            fault = ""
-            if kind == "s" and value and value.isdigit():
-                text, code = strings[int(value)], _TEXT
-            elif value is None and inline is None:
-                text, code = "", _TEXT
-            elif kind is None and value and is_plain[style] and is_shortest(value):
-                text, code = value, _NUMBER
-            elif kind is None and value and (style, value) in known:
-                text, code, fault = known[style, value]
-            else:
-                said = meant(inline or "") if value is None else value
-                text, code, fault = self.shown(kind or "n", style, said)
-            texts.append(text)
-            kinds.append(code)
-            if fault:
-                spoilt.append(Spoilt(number, place + 1, fault, text))
-        return texts, kinds, spoilt
-
-    def shown(self, kind: str, style: str | None, text: str) -> Shown:
-        """A cell of that type as text. Raises Damaged, ValueError, LookupError."""
-        if kind in _OWN_TEXT:
-            return unescaped(text), _TEXT, ""
-        text = text.strip()
-        match kind:
-            case _ if not text:
-                return "", _TEXT, ""
-            case "s":
-                return self._strings[_whole(text)], _TEXT, ""
-            case "n":
-                return self._number(style, text)
-            case "b" if text in _BOOLEANS:
-                return _BOOLEANS[text], _BOOLEAN, ""
-            case "e":
-                return text, _TEXT, "error cell"
-            case "d":
-                return _iso(text)
-        raise Damaged(f"a cell of type {kind[:10]}")
-
-    def _number(self, style: str | None, text: str) -> Shown:
-        shown, kind, fault = show(text, self._formats[style], date1904=self._date1904)
-        if len(self._known) >= _KNOWN:
-            self._known.clear()
-        self._known[style, text] = shown, int(kind), fault
-        return shown, int(kind), fault
 
 
 class Reading:
@@ -135,6 +62,8 @@ class Reading:
         self._values = values
         self._last = 0
         self._begun = False
+        # What the parser is inside of, of what may hold one kind of element alone.
+        self._inside = ""
         self._unended: list[Any] = []
 
     def lines(self) -> Iterator[Line]:
@@ -209,13 +138,26 @@ class Reading:
         for item in items:
             if type(item) is dict or item is _VALUE_BEGINS:
                 raise Damaged("a cell outside of rows")
-            if type(item) is tuple and item[0] is _ROW:
-                row = item[1]
-                self._last = _row_number(int(row.get("r", self._last + 1)), self._last)
-                yield self._line(items, hidden=row.get("hidden") in _YES)
-            elif type(item) is tuple:
-                self._begun = self._begun or item[0] is _DATA
-                _note(item[0], item[1], self._table)
+            if type(item) is tuple:
+                tag, attributes = item
+                if self._inside and tag is not _INSIDE[self._inside]:
+                    raise Damaged("an element among rows, columns or merged cells that is none")
+                if tag is _ROW:
+                    yield self._row(attributes, items)
+                elif tag in _INSIDE:
+                    self._inside = tag
+                    self._begun = self._begun or tag is _DATA
+                else:
+                    _note(tag, attributes, self._table)
+            elif item is self._inside:  # ends
+                self._inside = ""
+            elif self._inside is _DATA:
+                _refuse_text(item)
+
+    def _row(self, row: Attributes, items: Iterator[Any]) -> Line:
+        check_attributes("row", row)
+        self._last = _row_number(int(row.get("r", self._last + 1)), self._last)
+        return self._line(items, hidden=flag(row, "hidden"))
 
     def _line(self, items: Iterator[Any], *, hidden: bool) -> Line:
         texts: list[str] = []
@@ -224,9 +166,8 @@ class Reading:
         for item in items:
             if item is _ROW:  # ends
                 break
-            if item is _VALUE_BEGINS:
-                raise Damaged("a value outside of cells")
             if type(item) is not dict:
+                _skip(item, items)
                 continue
             place = _place(item.get("r"), self._last, len(texts))
             kinds += bytes(place - len(texts))
@@ -239,6 +180,7 @@ class Reading:
         return Line(self._last, texts, kinds, spoilt, hidden)
 
     def _cell(self, cell: Attributes, items: Iterator[Any]) -> Shown:
+        check_attributes("c", cell)
         kind = cell.get("t", "n")
         text, formula, valued = _read(items)
         if formula and not text.strip() and not (valued and kind == "str"):
@@ -250,45 +192,44 @@ class Reading:
 def _read(items: Iterator[Any]) -> tuple[str, bool, bool]:
     """The text of a cell to its end, whether it has a formula, and whether it has a value, be it empty."""
     pieces: list[str] = []
-    opened = formula = valued = False
+    formula = valued = False
     aids = 0
+    into: list[str] | None = None
     for item in items:
         if item is _C:  # ends
             break
         if item is _VALUE_BEGINS:
-            opened, valued = not aids, True
-        elif item is _V or item is _T:  # ends
-            opened = False
+            into = [] if aids else pieces
+            valued = valued or not aids
+        elif item is _V or item is _T or item is _F:  # ends
+            into = None
         elif item is _AID:  # ends
             aids -= 1
         elif item == _FORMULA_BEGINS:
-            formula = True
+            formula, into = True, []
         elif item == _AID_BEGINS:
             aids += 1
-        elif opened:
-            pieces.append(item)
+        elif into is not None and type(item) is str:
+            into.append(item)
+        else:
+            _skip(item, items)
     return "".join(pieces), formula, valued
 
 
-def _whole(text: str) -> int:
-    if not text.isdigit():
-        raise Damaged("an index that is none")
-    return int(text)
+def _skip(item: Any, items: Iterator[Any]) -> None:
+    """Pass over what says nothing of a cell. Raises Damaged where it might."""
+    if type(item) is tuple and item[0] is EXTENSIONS:
+        for inner in items:
+            if inner is EXTENSIONS:  # ends
+                return
+    elif type(item) is not str or item not in _LOOKS:
+        _refuse_text(item)
 
 
-def _iso(text: str) -> Shown:
-    """A date, a time or both as ISO 8601, which a cell may hold itself instead of a number."""
-    day, _, clock = text.removesuffix("Z").rpartition("T") if "T" in text else (text, "", "")
-    if (not day and not clock) or ":" in day:
-        day, clock = "", clock or day
-    try:
-        moment = time.fromisoformat(clock) if clock else time()
-        if not day:
-            return moment.isoformat(), int(Kind.TIME), ""
-        shown = date.fromisoformat(day).isoformat()
-    except ValueError:
-        return text, int(Kind.DATE), NO_DATE
-    return (f"{shown}T{moment.isoformat()}", int(Kind.MOMENT), "") if moment != time() else (shown, int(Kind.DATE), "")
+def _refuse_text(item: Any) -> None:
+    """Where only elements can stand: `<c r="A2"> t="s"><v>5</v></c>` isn't the number 5."""
+    if type(item) is not str or item.strip():
+        raise Damaged("something within a row that is no cell, or within a cell that is no value")
 
 
 # --- places -----------------------------------------------------------------------------------------------------------
@@ -320,8 +261,10 @@ def _place(reference: str | None, row: int, least: int) -> int:
 
 def _note(tag: str, attributes: Attributes, table: Table) -> None:
     """What stands before and after the rows: hidden columns, merged cells."""
-    if tag is _COL and attributes.get("hidden") in _YES:
-        table.hidden_columns.append((int(attributes["min"]), int(attributes["max"])))
+    if tag is _COL:
+        check_attributes("col", attributes)
+        if flag(attributes, "hidden"):
+            table.hidden_columns.append((int(attributes["min"]), int(attributes["max"])))
     elif tag is _MERGE:
         first, _, last = attributes["ref"].partition(":")
         top, bottom = (_REFERENCE.fullmatch(corner) for corner in (first, last or first))

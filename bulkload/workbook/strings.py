@@ -5,12 +5,17 @@ from typing import IO, Any
 
 from bulkload.workbook.markup import CHUNK, Attributes, Damaged, Parser
 from bulkload.workbook.plain import STRING, meant
+from bulkload.workbook.words import EXTENSIONS, LOOKS
 
 _ESCAPE = re.compile("_x([0-9A-Fa-f]{4})_")
 _SURROGATES = frozenset(map(chr, range(0xD800, 0xE000)))
-_NAMES = _SST, _SI, _T, _AID = "<sst>", "<si>", "<t>", "<rPh>"
+_SST, _SI, _T, _AID = "<sst>", "<si>", "<t>", "<rPh>"
+_NAMES = (_SST, _SI, _T, _AID, EXTENSIONS, *LOOKS)
+_UNTOLD = frozenset({_SI, *LOOKS})
 _TEXT_BEGINS = None
 _SI_ENDS = b"</si>"
+# What may hide a string: a comment, a section of characters, an instruction that isn't the declaration.
+_HIDES = re.compile(rb"<!|<\?(?!xml )")
 # Bytes that a plain string may have with what stands before it.
 _LONG = 1 << 20
 
@@ -34,7 +39,7 @@ class SharedStrings:
         self._parser = Parser(part, _NAMES, _listen)
         # Whether the parser stands between two strings, where alone a plain one may be taken from it.
         self._between = True
-        self._begun = self._opened = False
+        self._begun = self._opened = self._extended = self._hiding = False
         self._aids = 0
         self._pieces: list[str] = []
 
@@ -73,8 +78,11 @@ class SharedStrings:
     def _parse(self, data: bytes, *, last: bool = False) -> bytes:
         """Let the parser read it; gives what is left, which is nothing."""
         item: Any = _SI if self._between else ""
+        self._hiding = self._hiding or _HIDES.search(data) is not None
         for item in self._parser.feed(data, last=last):
-            if item is _T:  # ends
+            if self._extended:
+                self._extended = item is not EXTENSIONS  # ends
+            elif item is _T:  # ends
                 self._opened = False
             elif item is _SI:  # ends
                 self.strings.append(unescaped("".join(self._pieces)))
@@ -84,13 +92,19 @@ class SharedStrings:
             elif item is _AID:  # ends
                 self._aids -= 1
             elif type(item) is tuple:
-                self._begun = self._begun or item[0] is _SST
-                self._aids += item[0] is _AID
+                self._element(item[0])
             elif self._opened:
                 self._pieces.append(item)
         self._between = item is _SI or (type(item) is tuple and item[0] is _SST)
-        self._between = self._between and self._parser.is_utf8 and not self._pieces
+        self._between = self._between and self._parser.is_utf8 and not self._pieces and not self._hiding
         return b""
+
+    def _element(self, tag: str) -> None:
+        if tag not in (_SST, _AID, EXTENSIONS):
+            raise Damaged("an element among the shared strings that is none")
+        self._begun = self._begun or tag is _SST
+        self._aids += tag is _AID
+        self._extended = tag is EXTENSIONS
 
 
 def _listen(parser: Any, found: list[Any]) -> None:
@@ -99,7 +113,7 @@ def _listen(parser: Any, found: list[Any]) -> None:
     def start(tag: str, _: Attributes) -> None:
         if tag is _T:
             append(_TEXT_BEGINS)
-        elif tag is _AID or tag is _SST:
+        elif tag not in _UNTOLD:
             append((tag,))
 
     parser.StartElementHandler = start
