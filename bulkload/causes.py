@@ -9,7 +9,7 @@ from bulkload.models import Finding, Severity
 # Causes that are kept of one rule of one column; a column of a million wrong words has a million of them.
 _KINDS = 1_000
 # The cells that are named of a cause.
-_FIRST = 3
+FIRST = 3
 
 _Place = tuple[str, int | None, str, Severity]
 
@@ -34,11 +34,11 @@ class _Group:
     last_row: int = 0
 
     def add(self, finding: Finding) -> None:
-        self.cells += 1
+        self.cells += 1 + finding.more
         if finding.row != self.last_row:
-            self.rows += 1
+            self.rows += 1 + finding.more
             self.last_row = finding.row
-            if len(self.places) < _FIRST:
+            if len(self.places) < FIRST:
                 self.places.append(finding.cell)
 
 
@@ -57,13 +57,13 @@ class Causes:
     def add(self, findings: Iterable[Finding]) -> None:
         """Take in the findings of a frame, in the order of its rows."""
         for finding in findings:
-            self._cells[finding.severity] += 1
+            self._cells[finding.severity] += 1 + finding.more
             place = (finding.sheet, finding.column, finding.rule, finding.severity)
             key = (place, cause_of(finding))
             group = self._groups.get(key)
             if group is None:
                 if self._kinds[place] == _KINDS:
-                    self.others[finding.severity] += 1
+                    self.others[finding.severity] += 1 + finding.more
                     continue
                 self._kinds[place] += 1
                 group = self._groups[key] = _Group(finding, [])

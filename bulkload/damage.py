@@ -13,6 +13,8 @@ from bulkload.resource import Column
 Fits = Callable[[str], bool]
 
 _CLOCKS = {Kind.DATE: "a date", Kind.MOMENT: "a date", Kind.TIME: "a time of day", Kind.DURATION: "a length of time"}
+# What a column that is no text expects.
+_EXPECTED = frozenset({Kind.NUMBER, Kind.BOOLEAN})
 _AS_TEXT = "format the cell as Text and type it again."
 _TOO_LONG = (
     f"is longer than the {LONGEST:,} characters that a cell of a workbook holds: sent whole, cut in a result as .xlsx."
@@ -58,6 +60,11 @@ def of_kind(column: Column, text: str, kind: Kind, fits: Fits) -> Said | None:
     if kind is Kind.BOOLEAN:
         return _note(column, "boolean", text, "is TRUE or FALSE in the file, and was read as the text that it shows.")
     return None
+
+
+def silent(column: Column) -> frozenset[Kind]:
+    """Kinds of which `of_kind` tells nothing, whatever the text is."""
+    return frozenset() if column.type == "string" and not column.enum else _EXPECTED
 
 
 def _clock(column: Column, text: str, kind: Kind, fits: Fits) -> Said | None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bulkload.cells import Kind as Kind
 from bulkload.cells import Spoilt as Spoilt
@@ -68,14 +68,13 @@ def rows_in_words(count: int) -> str:
     return f"{count:,} row{'' if count == 1 else 's'}"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing wrong with one cell, or with a whole row or header.
+class Finding(NamedTuple):
+    """One thing wrong with one cell, or with a whole row or header; a file may have millions, and this is quickly made.
 
     `row` is the spreadsheet's own row number (1-based, the header included). `column` is the 1-based position in the
     sheet, None where the whole row is meant. `title` is the column's header as the person sees it, `value` what stands
     in the cell (masked if secret), `message` the rule and the next step without the place. `cause` groups findings of
-    many rows; empty means that the message itself does.
+    many rows; empty means that the message itself does. A note may stand for `more` cells of its column, further down.
     """
 
     sheet: str
@@ -87,6 +86,7 @@ class Finding:
     message: str
     severity: Severity = Severity.ERROR
     cause: str = ""
+    more: int = 0
 
     @property
     def cell(self) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bulkload import cleaning, damage, schema
+from bulkload.causes import FIRST
 from bulkload.declared import Dates, dates, numbers
 from bulkload.distinct import Distinct, Flags
 from bulkload.finding import Places, Said, of_cell, of_value
@@ -169,6 +170,16 @@ class _OfColumn:
         if said.severity is Severity.ERROR:
             self._settled[place] = True
 
+    def _note(self, cells: Sequence[tuple[int, Said]]) -> None:
+        """Tell what was read how, at the first cells alone: the last of them stands for all others.
+
+        In a result each cell has its own, since the rows that are done are left out later.
+        """
+        named = cells if self._reader.is_result else cells[:FIRST]
+        for place, said in named:
+            self._tell_row(place, said)
+        self.findings[-1] = self.findings[-1]._replace(more=len(cells) - len(named))
+
     def _tell_spoilt(self) -> None:
         for cell in self._spoilt:
             # 0.1 + 0.2 has 17 digits, and a column of numbers takes it.
@@ -202,16 +213,22 @@ class _OfColumn:
             return
         cells, column, fits = self._cells, self._column, self._reader.fits(self._column)
         short = self._shorter()
-        other = np.flatnonzero((self._kinds != Kind.TEXT) & ~self._settled)
+        other = np.flatnonzero(~np.isin(self._kinds, [Kind.TEXT, *damage.silent(column)]) & ~self._settled)
         pairs = cells.codes[other] * _KINDS + self._kinds[other]
         said = {
             pair: short.get(cells.texts[pair // _KINDS])
             or damage.of_kind(column, cells.texts[pair // _KINDS], Kind(pair % _KINDS), fits)
             for pair in np.unique(pairs).tolist()
         }
+        notes: dict[str, list[tuple[int, Said]]] = {}
         for place, pair in zip(other.tolist(), pairs.tolist(), strict=True):
             if one := said[pair]:
-                self._tell_row(place, one)
+                if one.severity is Severity.NOTE:
+                    notes.setdefault(one.cause, []).append((place, one))
+                else:
+                    self._tell_row(place, one)
+        for cells_told in notes.values():
+            self._note(cells_told)
 
     def _declared(self) -> list[str]:
         """The texts with dates and numbers as every program reads them."""

@@ -22,6 +22,8 @@ _SCIENTIFIC = re.compile(r"[+-]?[0-9](?:[.,][0-9]+)?E\+[0-9]{2,}")
 _WHOLE = re.compile(r"[+-]?[0-9]+(?:\.0*)?")
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+# So long a number has no more digits than a float keeps.
+_SHORT = 15
 # Whole numbers beyond this fit into no column of numbers.
 _LARGEST = 2**63
 # How many of the values allowed a message tells, and from what likeness on (of 100) one is suggested.
@@ -192,7 +194,8 @@ def _integer(text: str) -> Any:
         if text.endswith("%"):
             return Fault("percentage", text, percentage(text))
         return Fault("type", text, "is not a whole number. Write digits only, like 15.")
-    number = Decimal(text)  # int() refuses more than 4,300 digits
+    # Quick for what nearly all are; int() refuses more than 4,300 digits.
+    number = int(text) if len(text) <= _SHORT and "." not in text else Decimal(text)
     if not -_LARGEST <= number < _LARGEST:
         return Fault("type", text, "is too large a number. Type a smaller one.")
     return int(number)
@@ -207,7 +210,7 @@ def _number(text: str) -> Any:
     number = float(text)
     if isinf(number):
         return Fault("type", text, "is too large a number. Type a smaller one.")
-    if _WHOLE.fullmatch(text) and Decimal(text) != Decimal(number):
+    if len(text) > _SHORT and _WHOLE.fullmatch(text) and Decimal(text) != Decimal(number):
         return Fault("type", text, "has more digits than a number can keep. Type a shorter one.")
     return number
 

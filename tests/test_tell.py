@@ -190,15 +190,15 @@ def test_problems_stand_by_cause_errors_first_and_the_most_frequent_first() -> N
 
 
 def test_a_cause_that_goes_on_after_the_value_has_a_subject() -> None:
-    long = [replace(finding(row, "is too long."), message=f'"{row}" is too long.') for row in (7, 8, 9, 10, 11)]
+    long = [finding(row, "is too long.")._replace(message=f'"{row}" is too long.') for row in (7, 8, 9, 10, 11)]
     places = '         5 rows, first Destinations!D7 ("FAX"), D8, D9'
     assert shown(long) == ["error    Types: The value is too long.", places]
-    first = replace(long[0], value=f"a\n{'b' * 50}")
+    first = long[0]._replace(value=f"a\n{'b' * 50}")
     assert shown([first, *long[1:]])[1] == places.replace("FAX", f"a {'b' * 38}…")
 
 
 def test_a_whole_row_is_called_so() -> None:
-    rows = [replace(finding(row, "x"), column=None, title="") for row in (7, 8)]
+    rows = [finding(row, "x")._replace(column=None, title="") for row in (7, 8)]
     assert shown(rows) == ["error    x", "         2 rows, first Destinations row 7, row 8"]
     assert shown(rows[:1]) == ["error    Destinations row 7: x is wrong"]
 
