@@ -25,6 +25,7 @@ from bulkload.resource import Resource
 from bulkload.result import foresee, marked_sheet, problems_of, refuse_other_file, write_statuses
 from bulkload.run import Course
 from bulkload.seen import Seen
+from bulkload.threads import seldom_collecting
 from bulkload.validate import Validator
 
 _LISTED = 20
@@ -239,7 +240,8 @@ def check(job: Job, checked_copy: Path | None = None) -> Report:
         validator = Validator(assigned, seen.setdefault(assigned.resource.full_name, Seen()))
         counts = report.counts.setdefault(assigned.sheet.name, {Status.INVALID: 0, Status.NOT_SENT: 0})
         for frame in assigned.sheet.frames():
-            checked = validator.check(frame)
+            with seldom_collecting():
+                checked = validator.check(frame)
             read.add(assigned.sheet.name, frame, checked.findings)
             report.causes.add(checked.findings)
             report.rows += len(frame.text)

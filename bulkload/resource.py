@@ -278,6 +278,8 @@ class Resource:
         places = [(column.name, _parts(column.pointer)) for column in self.columns if column.place == "body"]
         fields = [(name, parts[0]) for name, parts in places if len(parts) == 1]
         if len(fields) == len(places) and not constants:
+            if all(name == field for name, field in fields) and len(fields) == len(self.columns):
+                return dict
             return lambda values: {field: values[name] for name, field in fields if name in values}
 
         def body(values: Mapping[str, Any]) -> dict[str, Any]:
