@@ -34,7 +34,7 @@ from tests.support import result_rows
 
 ROWS = 30
 # The threads of an import, by their names.
-THREADS = ("MainThread", "sending", "reading", "committing")
+THREADS = ("MainThread", "sending", "reading")
 # What stands where the result goes before the run.
 OLD = b"the result of an earlier day"
 CONCURRENCY = 4

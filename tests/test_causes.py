@@ -32,6 +32,12 @@ def test_the_same_cause_of_another_column_or_severity_is_another() -> None:
     assert [found.count(severity) for severity in Severity] == [3, 1, 1]
 
 
+def test_a_note_counts_for_the_cells_that_it_stands_for() -> None:
+    found = causes(finding(2, "a", Severity.NOTE), finding(3, "a", Severity.NOTE)._replace(more=7))
+    assert [(cause.cells, cause.rows, cause.places) for cause in found.notes()] == [(9, 9, ("D2", "D3"))]
+    assert found.count(Severity.NOTE) == 9
+
+
 def test_of_a_column_of_a_million_wrong_words_a_thousand_are_kept_and_the_rest_counted() -> None:
     found = causes(*(finding(row, f"is not {row}") for row in range(2, 3002)), finding(3002, "z", column=5))
     assert len(found.problems()) == 1001

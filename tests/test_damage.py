@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from bulkload import damage
+from bulkload.causes import Causes
 from bulkload.header import match_header
 from bulkload.models import Frame, Kind, Severity, Sheet, Spoilt
 from bulkload.openapi import open_api
@@ -101,6 +102,14 @@ def test_what_a_cell_is_in_the_file_is_told(column: Column, cell: str, kind: Kin
     checked = check(column, ["", cell], [Kind.TEXT, kind])
     assert told(checked) == [("A3", severity, f'"{cell}" {says}')]
     assert len(checked.invalid) == (severity == "error")
+
+
+def test_how_many_cells_were_read_so_is_counted_and_the_first_are_named() -> None:
+    cells = ["", *map(str, range(100, 200)), "TRUE", "FALSE"]
+    found = Causes()
+    found.add(check(TEXT, cells, [Kind.TEXT, *[Kind.NUMBER] * 100, Kind.BOOLEAN, Kind.BOOLEAN]).findings)
+    assert [(one.cells, one.rows, one.places) for one in found.notes()] == [
+        (100, 100, ("A3", "A4", "A5")), (2, 2, ("A103", "A104"))]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -36,8 +36,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.parametrize(("thread", "kinds"), [
     ("MainThread", {"journal write", "journal sync", "file write", "file sync", "replace", "open"}),
-    ("sending", {"connect", "send", "receive"}),
-    ("committing", {"journal write", "journal sync"}),
+    ("sending", {"connect", "send", "receive", "journal write", "journal sync"}),
     ("reading", {"file read", "open"}),
 ])  # fmt: skip
 def test_the_calls_are_those_of_all_threads(thread: str, kinds: set[str], calls: list[Fault]) -> None:
