@@ -1,180 +1,275 @@
-"""One line to a server: aiohttp carries a request over it, and what became of the request comes back as a Reply.
+"""Lines to a server: libcurl carries a request over one, and what became of the request comes back as a Reply.
 
-aiohttp is known here alone. Two things of it must not get out: it sends a GET, PUT or DELETE again by itself where the
-connection breaks, and its exceptions have the same names before a request was sent and after. So its connector is
-watched: what was never given a connection was not sent, and what has been given one is given no other.
+libcurl is known here alone. Two things of it must not get out: it sends a request again by itself where a kept
+connection breaks before an answer comes, and its errors have the same numbers before a request was sent and after. So
+it has to ask before it sends (https://curl.se/libcurl/c/CURLOPT_PREREQFUNCTION.html): what it never asked about was
+not sent, and what it asks about again is not sent again.
 """
 
-import asyncio
-import io
-import socket
-import ssl
+import errno
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
-import aiohttp
-from yarl import URL
+import pycurl
 
 from bulkload.models import Answer, HeadOnly, Lost, NotSent, Reply
-from bulkload.system import ear
+from bulkload.system import own_end, readable
+from bulkload.transfers import Transfers
 
 # The longest body that is read, in bytes: as it arrives, and again once it is unpacked.
 MAX_BODY = 1024 * 1024
-# The longest line of an answer's head, in bytes.
-MAX_LINE = 64 * 1024
+# The longest head of an answer, in bytes.
+MAX_HEAD = 64 * 1024
 # Seconds that an idle connection is kept. Servers close theirs after 5 s (Node) or more, and a request that goes out
 # just then is lost, so ours must be the first to go.
-KEEP_IDLE = 2.0
-# Headers that aiohttp adds where nobody gave them.
-_ADDED = ("Accept", "Content-Type")
-# aiohttp wants longer bodies as a file, so that writing one keeps nobody waiting.
-_LONG = 2**20
+KEEP_IDLE = 2
+# Headers that libcurl adds where nobody gave them; one without a value says that it shall not.
+_UNASKED = ("Accept:", "Content-Type:", "Expect:")
+# Methods that say how long their body is, even where they have none (RFC 9110, 8.6).
+_WITH_LENGTH = frozenset({"POST", "PUT", "PATCH"})
+# Errors for an answer that is none: no status line, odd lines after it (a name from the days of FTP), and a line that
+# grew too long, for which pycurl has no name (https://curl.se/libcurl/c/libcurl-errors.html).
+_NO_HTTP = frozenset({pycurl.E_UNSUPPORTED_PROTOCOL, pycurl.E_FTP_WEIRD_SERVER_REPLY, 100})
+_BROKEN = "the connection was closed or reset before an answer came"
 
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How lines are laid. `deadline` and `connect_timeout` are in seconds; `proxy` may hold its sign-in.
+    """How lines are laid. `deadline` and `connect_timeout` are in seconds; `proxy` may hold its sign-in, "" means none.
 
     The deadline is for all of a request, the timeout for its connection: name, TCP, a proxy's tunnel and TLS together.
+    `client_cert` and `client_key` are PEM files; None where there is none, or where the key stands with the certificate.
     """
 
-    tls: ssl.SSLContext
+    ca_file: str
+    client_cert: str | None
+    client_key: str | None
     headers: Mapping[str, str]
     deadline: float
     connect_timeout: float
-    proxy: URL | None
+    proxy: str = field(repr=False)
 
 
-class Line:
-    """Carries one request at a time, over one connection that is kept for the next; to be made in a running loop."""
+# The connections that libcurl may have kept: address and port of our end, and the number of the socket.
+Ends = dict[tuple[str, int], int]
+
+
+class Lines:
+    """All lines to a server, with the connections that are kept for the next request; for one running loop."""
 
     def __init__(self, manner: Manner) -> None:
         self._manner = manner
-        self._connector = _Watched(manner)
-        self._session = aiohttp.ClientSession(
-            connector=self._connector,
-            headers=manner.headers,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=manner.deadline, connect=manner.connect_timeout),
-            auto_decompress=False,
-            trust_env=False,
-            proxy=manner.proxy,
-            max_line_size=MAX_LINE,
-            max_field_size=MAX_LINE,
-        )
+        self._transfers = Transfers()
+        self._ends: Ends = {}
+        self._free: list[Line] = []
 
-    async def carry(self, method: str, url: URL, headers: Mapping[str, str], body: bytes | None) -> Reply:
+    async def carry(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Reply:
         """Send one request, once, and tell what came of it. Its framing and its packing are ours: see transport.py.
 
         Cancelled, it drops the connection and lets CancelledError through: the request may have been done.
         """
-        trail = self._connector.trail = Trail()
+        line = self._free.pop() if self._free else Line(self._manner, self._ends)
         try:
-            return await self._exchange(method, url, headers, body, trail)
-        except Exception as error:
-            self._connector.drop()
-            reason = _why(error, trail, url, self._manner)
-            if trail.head is not None:
-                return HeadOnly(*trail.head, reason)
-            return NotSent(reason) if trail.unsent else Lost(reason)
-        except BaseException:
-            self._connector.drop()
-            raise
+            while True:
+                line.prepare(method, url, headers, body)
+                try:
+                    await self._transfers.perform(line.curl)
+                except pycurl.error as error:
+                    if line.spoilt:
+                        continue  # With the next connection that was kept, or a new one at last.
+                    return line.broken(error)
+                return line.answer()
+        finally:
+            self._free.append(line)
 
     async def close(self) -> None:
-        """Close the connection."""
-        await self._session.close()
-        self._connector.drop()
+        """Close the connections."""
+        self._transfers.close()
 
-    async def _exchange(
-        self, method: str, url: URL, headers: Mapping[str, str], body: bytes | None, trail: "Trail"
-    ) -> Answer:
-        data = io.BytesIO(body) if body and len(body) > _LONG else body
-        # None rather than an empty list saves aiohttp a look at each header.
-        unasked = [name for name in _ADDED if name not in headers] or None
-        answer = await self._session.request(
-            method, url, headers=headers, data=data, skip_auto_headers=unasked, allow_redirects=False
-        )
+
+class Line:
+    """One request at a time, and what is known of it on its way."""
+
+    def __init__(self, manner: Manner, ends: Ends) -> None:
+        self._manner = manner
+        self._ends = ends
+        self._own = [f"{name}: {value}" for name, value in manner.headers.items()]
+        self.curl = curl = pycurl.Curl()
+        for option, value in _options(manner):
+            curl.setopt(option, value)
+        curl.setopt(pycurl.SOCKOPTFUNCTION, self._opened)
+        curl.setopt(pycurl.PREREQFUNCTION, self._let_out)
+        curl.setopt(pycurl.HEADERFUNCTION, self._hear)
+        curl.setopt(pycurl.WRITEFUNCTION, self._take)
+
+    def prepare(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> None:
+        """Make this the next request, of which nothing is known yet."""
+        self._url = url
+        self._out = self.spoilt = False
+        self._sockets: list[int] = []
+        self._raw: list[bytes] = []
+        self._head: tuple[int, dict[str, str]] | None = None
+        self._body = bytearray()
+        self._size = 0
+        self._trouble = ""
+        set_option = self.curl.setopt
+        set_option(pycurl.URL, url)
+        # A header without a value is written with a semicolon: with a colon it is one to leave out.
+        asked = [f"{name}: {value}" if value else f"{name};" for name, value in headers.items()]
+        set_option(pycurl.HTTPHEADER, [*self._own, *asked, *_UNASKED])
+        set_option(pycurl.NOBODY, method == "HEAD")
+        if body is not None or method in _WITH_LENGTH:
+            set_option(pycurl.POSTFIELDS, body or b"")
+        elif method != "HEAD":
+            set_option(pycurl.HTTPGET, True)
+        set_option(pycurl.CUSTOMREQUEST, method)
+
+    def answer(self) -> Reply:
+        """What libcurl has brought."""
+        if self._head is None:
+            return Lost("what came back is not an HTTP answer")
+        status, headers = self._head
         try:
-            if answer.status < 200:
-                raise Trouble("what came back is not an HTTP answer")
-            trail.head = answer.status, _fields(answer.raw_headers)
-            packed = bytearray()
-            while chunk := await answer.content.readany():
-                packed += chunk
-                if len(packed) > MAX_BODY:
-                    raise Trouble(f"the body of the answer is longer than {MAX_BODY} bytes")
-            body = unpacked(bytes(packed), trail.head[1].get("content-encoding", "identity"))
-            return Answer(*trail.head, body)
-        except BaseException:
-            answer.close()
-            raise
+            return Answer(status, headers, unpacked(bytes(self._body), headers.get("content-encoding", "identity")))
+        except Trouble as trouble:
+            return HeadOnly(status, headers, str(trouble))
+
+    def broken(self, error: pycurl.error) -> Reply:
+        """What became of a request that libcurl has given up."""
+        # Two witnesses: it never asked, and counts not one byte of the request as sent.
+        unsent = not self._out and self.curl.getinfo(pycurl.REQUEST_SIZE) == 0
+        reason = self._trouble or self._why(error, unsent)
+        if self._head is not None:
+            return HeadOnly(*self._head, reason)
+        return NotSent(reason) if unsent else Lost(reason)
+
+    # What libcurl calls
+
+    def _opened(self, number: int, _: int) -> int:
+        """A socket was made, to be connected for this request; once that has gone out it gets no other connection."""
+        if self._out:
+            self._trouble = _BROKEN
+            return pycurl.SOCKOPT_ERROR
+        self._sockets.append(number)
+        return pycurl.SOCKOPT_OK
+
+    def _let_out(self, _: str, host: str, __: int, port: int) -> int:
+        """Whether the request may go out on the connection that has this end: once, and not if that is spoilt."""
+        if self._out:
+            self._trouble = _BROKEN
+            return pycurl.PREREQFUNC_ABORT
+        end = host, port
+        if self._sockets:
+            self._ends[end] = next((number for number in self._sockets if own_end(number) == end), -1)
+        # libcurl looks at a kept connection once a second (https://github.com/curl/curl/pull/22169). What has come over
+        # it since would be read as the answer to this request.
+        elif readable(self._ends[end]):
+            self.spoilt = True
+            return pycurl.PREREQFUNC_ABORT
+        self._out = True
+        return pycurl.PREREQFUNC_OK
+
+    def _hear(self, line: bytes) -> int | None:
+        """Take a line of an answer's head; the answers that come before the real one (1xx) are passed over."""
+        if self._head is not None or not self._out:
+            return None  # The trailer of a chunked body; a proxy's answer to CONNECT.
+        self._size += len(line)
+        if self._size > MAX_HEAD:
+            self._trouble = f"the head of the answer is longer than {MAX_HEAD} bytes"
+            return -1
+        if line.strip():
+            self._raw.append(line)
+            return None
+        status = int(self._raw[0].split()[1])
+        if status >= 200:
+            self._head = status, _fields(self._raw[1:])
+        self._raw = []
+        return None
+
+    def _take(self, some: bytes) -> int | None:
+        self._body += some
+        if len(self._body) <= MAX_BODY:
+            return None
+        self._trouble = f"the body of the answer is longer than {MAX_BODY} bytes"
+        return -1
+
+    def _why(self, error: pycurl.error, unsent: bool) -> str:
+        """A sentence for a person, made of our own words alone: libcurl's may quote a header or an answer."""
+        code, info, manner = error.args[0], self.curl.getinfo, self._manner
+        server, proxy = urlsplit(self._url), urlsplit(manner.proxy)
+        # A connection is made to the proxy where there is one; its own TLS comes before the tunnel.
+        peer = (proxy if manner.proxy and unsent else server).netloc.rpartition("@")[2]
+        tunnel = info(pycurl.HTTP_CONNECTCODE)
+        host = (proxy if proxy.scheme == "https" and not tunnel else server).hostname
+        reset = info(pycurl.OS_ERRNO) in (errno.ECONNRESET, errno.EPIPE)
+        if code == pycurl.E_OPERATION_TIMEDOUT:
+            if unsent:
+                return f"no connection to {peer} within {min(manner.connect_timeout, manner.deadline):g} s"
+            return f"no {'complete answer' if self._head else 'answer'} within {manner.deadline:g} s"
+        if self._head:
+            return "the body of the answer was cut"
+        if not unsent:
+            if code in _NO_HTTP:
+                return "what came back is not an HTTP answer"
+            if code == pycurl.E_GOT_NOTHING:
+                return "the connection was closed before an answer came"
+            return f"the connection to {peer} {'was reset' if reset else 'broke'} after the request was sent"
+        if tunnel not in (0, 200):
+            return f"the proxy refused the tunnel with status {tunnel}"
+        match code:
+            case pycurl.E_COULDNT_RESOLVE_HOST | pycurl.E_COULDNT_RESOLVE_PROXY:
+                return f"no address is known for {peer}"
+            case pycurl.E_COULDNT_CONNECT if info(pycurl.OS_ERRNO) == errno.ECONNREFUSED:
+                return f"connection refused by {peer}"
+            case pycurl.E_PEER_FAILED_VERIFICATION:
+                return f"the certificate of {host} is not trusted"
+            case _ if reset:
+                return f"the connection to {peer} was reset before the request was sent"
+            case pycurl.E_SSL_CONNECT_ERROR:
+                return f"TLS with {host} failed"
+        return f"no connection to {peer} (libcurl's error {code})"
+
+
+def _options(manner: Manner) -> Iterator[tuple[int, Any]]:
+    """What is the same for all requests."""
+    yield pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS
+    yield pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1
+    yield pycurl.PATH_AS_IS, True
+    # Without a signal, which the main thread alone could take.
+    yield pycurl.NOSIGNAL, True
+    yield pycurl.TIMEOUT_MS, _milliseconds(manner.deadline)
+    yield pycurl.CONNECTTIMEOUT_MS, _milliseconds(manner.connect_timeout)
+    yield pycurl.MAXAGE_CONN, KEEP_IDLE
+    yield pycurl.TCP_KEEPALIVE, True
+    # Empty rather than unset: unset would mean the environment's.
+    yield pycurl.PROXY, manner.proxy
+    yield pycurl.NOPROXY, ""
+    yield pycurl.CAINFO, manner.ca_file
+    yield pycurl.PROXY_CAINFO, manner.ca_file
+    if manner.client_cert:
+        yield pycurl.SSLCERT, manner.client_cert
+        yield pycurl.SSLKEY, manner.client_key or manner.client_cert
+
+
+def _milliseconds(seconds: float) -> int:
+    """For libcurl, which takes 0 for «without an end»."""
+    return max(1, round(seconds * 1000))
 
 
 class Trouble(Exception):
     """What we find wrong ourselves, with a request or with an answer; `str()` is the reason for a person."""
 
 
-@dataclass(slots=True)
-class Trail:
-    """What is known of one request on its way: whether it asked for a connection, and was given one; the answer's
-    status and headers once they are all there."""
-
-    asked: bool = False
-    given: bool = False
-    head: tuple[int, dict[str, str]] | None = None
-
-    @property
-    def unsent(self) -> bool:
-        """The proof for NotSent. Silence is none: an aiohttp that asked elsewhere would get its connection there."""
-        return self.asked and not self.given
-
-
-class _Watched(aiohttp.TCPConnector):
-    """aiohttp's own source of connections, one at a time, with a look at which request is given one."""
-
-    def __init__(self, manner: Manner) -> None:
-        # The system's resolver, whatever else is installed.
-        super().__init__(
-            limit=1, ssl=manner.tls, keepalive_timeout=KEEP_IDLE, resolver=aiohttp.ThreadedResolver(), force_close=False
-        )
-        self.trail = Trail()
-        self._last: asyncio.Transport | None = None
-        self._heard: Callable[[], bool] = lambda: False
-
-    async def connect(self, *args: Any, **kwargs: Any) -> aiohttp.connector.Connection:
-        """Give the request on the trail its one connection, the last one if that is still good."""
-        if self.trail.given:
-            raise Trouble("the connection was closed or reset before an answer came")
-        self.trail.asked = True
-        connection = await super().connect(*args, **kwargs)
-        if connection.transport is self._last and self._has_spoken(connection):
-            connection.close()
-            connection = await super().connect(*args, **kwargs)
-        if connection.transport is not self._last and connection.transport is not None:
-            self._last = connection.transport
-            self._heard = ear(connection.transport.get_extra_info("socket"))
-        self.trail.given = True
-        return connection
-
-    def _has_spoken(self, connection: aiohttp.connector.Connection) -> bool:
-        """Whether the idle connection was closed, or holds bytes that would be read as the answer to the next."""
-        return connection.protocol is None or connection.protocol.should_close or self._heard()
-
-    def drop(self) -> None:
-        """Cut the connection, whatever of a request or an answer may still be on it."""
-        if self._last:
-            self._last.abort()
-
-
-def _fields(raw: tuple[tuple[bytes, bytes], ...]) -> dict[str, str]:
+def _fields(lines: Iterable[bytes]) -> dict[str, str]:
     """An answer's headers: names in lower case, those that stand there several times joined by ", "."""
     fields: dict[str, str] = {}
-    for name, value in raw:
-        key, text = _text(name).lower(), _text(value)
-        fields[key] = f"{fields[key]}, {text}" if key in fields else text
+    for line in lines:
+        name, _, value = _text(line).partition(":")
+        key, value = name.strip().lower(), value.strip()
+        fields[key] = f"{fields[key]}, {value}" if key in fields else value
     return fields
 
 
@@ -202,52 +297,3 @@ def unpacked(packed: bytes, encoding: str) -> bytes:
     if not unpacker.eof or unpacker.unused_data:
         raise Trouble("the body of the answer can't be unpacked: it does not end where it should")
     return body
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """An exception and what led to it, outermost first; of a group, the first of its members."""
-    while error is not None:
-        yield error
-        inner = error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error.__cause__
-        error = inner or error.__context__
-
-
-def _why(error: Exception, trail: Trail, url: URL, manner: Manner) -> str:
-    """A sentence for a person, made of our own words alone: an exception's may quote a header or an answer."""
-    if isinstance(error, Trouble):
-        return str(error)
-    host, peer = url.host, url.authority
-    if isinstance(error, aiohttp.ClientConnectorError):
-        # A proxy's own, where it is the proxy that can't be reached.
-        host, peer = error.host, f"{error.host}:{error.port}"
-    if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return f"no connection to {peer} within {manner.connect_timeout:g} s"
-    if isinstance(error, TimeoutError):
-        missing = "complete answer" if trail.head else f"connection to {peer}" if trail.unsent else "answer"
-        return f"no {missing} within {manner.deadline:g} s"
-    if trail.head:
-        return "the body of the answer was cut"
-    when = "before" if trail.unsent else "after"
-    for cause in _causes(error):
-        match cause:
-            case aiohttp.ClientSSLError():
-                continue  # It poses as the error of the ssl module that it was made of, without what that knows.
-            case socket.gaierror():
-                return f"no address is known for {peer}"
-            case ConnectionRefusedError():
-                return f"connection refused by {peer}"
-            case ssl.SSLCertVerificationError():
-                return f"the certificate of {host} is not trusted: {cause.verify_message}"
-            case ssl.SSLError():
-                return f"TLS with {host} failed: {cause.reason or 'no reason given'}"
-            case aiohttp.ClientHttpProxyError():
-                return f"the proxy refused the tunnel with status {cause.status}"
-            case aiohttp.ServerDisconnectedError():
-                return (
-                    f"the connection was closed before {'the request was sent' if trail.unsent else 'an answer came'}"
-                )
-            case aiohttp.ClientResponseError():
-                return "what came back is not an HTTP answer"
-            case ConnectionResetError() | BrokenPipeError():
-                return f"the connection to {peer} was reset {when} the request was sent"
-    return f"the connection to {peer} broke ({type(error).__name__})"

@@ -60,14 +60,24 @@ def as_typed(words: Sequence[str], *, windows: bool = os.name == "nt") -> str:
     return subprocess.list2cmdline(words) if windows else shlex.join(words)
 
 
-def ear(connection: socket.socket) -> Callable[[], bool]:
-    """What tells whether there is something to read on a connection, or its other side has closed it; reads nothing."""
+def own_end(connection: int) -> tuple[str, int]:
+    """The address and the port of our end of a connection."""
+    own = socket.socket(fileno=connection)
+    try:
+        host, port, *_ = own.getsockname()
+        return host, port
+    finally:
+        own.detach()  # It is somebody else's, and stays open.
+
+
+def readable(connection: int) -> bool:
+    """Whether there is something to read on a connection, or its other side has closed it; reads nothing."""
     if hasattr(select, "poll"):
         # Takes numbers that select does not, where many files are open; Windows has none, and no such limit.
         look = select.poll()
         look.register(connection, select.POLLIN)
-        return lambda: bool(look.poll(0))
-    return lambda: bool(select.select([connection], [], [], 0)[0])
+        return bool(look.poll(0))
+    return bool(select.select([connection], [], [], 0)[0])
 
 
 def network_share(path: Path, mounts: Path = Path("/proc/self/mounts")) -> str:

@@ -10,18 +10,16 @@ import re
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from importlib.metadata import version
 from types import MappingProxyType
 from typing import Self
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 import certifi
-from yarl import URL
 
 from bulkload.address import wrong_url
 from bulkload.errors import SettingsError
-from bulkload.line import Line, Manner, Trouble
+from bulkload.line import Lines, Manner, Trouble
 from bulkload.models import NotSent, Reply
 
 USER_AGENT = f"bulkload/{version('bulkload')}"
@@ -67,19 +65,25 @@ class Transport:
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
         self._base = _base(wire.base_url)
-        headers = {"Accept-Encoding": "gzip", "User-Agent": USER_AGENT}
-        self._manner = Manner(_tls(wire), headers, wire.deadline, wire.connect_timeout, _proxy(wire))
+        _check_certificates(wire)
+        self._lines = Lines(
+            Manner(
+                ca_file=wire.ca_file or certifi.where(),  # Not the system's, so that a run trusts the same everywhere.
+                client_cert=wire.client_cert,
+                client_key=wire.client_key,
+                headers={"Accept-Encoding": "gzip", "User-Agent": USER_AGENT},
+                deadline=wire.deadline,
+                connect_timeout=wire.connect_timeout,
+                proxy=_proxy(wire),
+            )
+        )
         self._slots = asyncio.Semaphore(wire.in_flight)
-        self._lines: list[Line] = []
-        # The last one used goes first, since its connection is the least likely to have been closed.
-        self._free: list[Line] = []
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for line in self._lines:
-            await line.close()
+        await self._lines.close()
 
     async def send(
         self,
@@ -98,16 +102,15 @@ class Transport:
         try:
             url = self._url(path, query)
             _check(method, headers)
-            line = await self._free_line()
+            await self._free_slot()
         except Trouble as trouble:
             return NotSent(str(trouble))
         try:
-            return await line.carry(method, url, headers, body)
+            return await self._lines.carry(method, url, headers, body)
         finally:
-            self._free.append(line)
             self._slots.release()
 
-    def _url(self, path: str, query: Sequence[tuple[str, str]]) -> URL:
+    def _url(self, path: str, query: Sequence[tuple[str, str]]) -> str:
         if isinstance(self._base, Trouble):
             raise self._base
         if not PATH.fullmatch(path):
@@ -115,41 +118,27 @@ class Transport:
                 "the path would not arrive as it stands: it does not begin with /, holds '.' or '..', or is not"
                 " percent-quoted"
             )
-        return _address(self._base + path + ("?" + urlencode(query, quote_via=quote) if query else ""))
+        return self._base + path + ("?" + urlencode(query, quote_via=quote) if query else "")
 
-    async def _free_line(self) -> Line:
-        if self._slots.locked():
-            try:
-                async with asyncio.timeout(self._wire.connect_timeout):
-                    await self._slots.acquire()
-            except TimeoutError:
-                raise Trouble(f"no free connection within {self._wire.connect_timeout:g} s") from None
-        else:
+    async def _free_slot(self) -> None:
+        if not self._slots.locked():
             await self._slots.acquire()
-        if not self._free:
-            self._lines.append(Line(self._manner))
-            return self._lines[-1]
-        return self._free.pop()
+            return
+        try:
+            async with asyncio.timeout(self._wire.connect_timeout):
+                await self._slots.acquire()
+        except TimeoutError:
+            raise Trouble(f"no free connection within {self._wire.connect_timeout:g} s") from None
 
 
 def _base(base_url: str) -> str | Trouble:
     """What stands before every path, or what keeps anything from being sent there."""
     if wrong := wrong_url(base_url, allow_http=True):
         return Trouble(f"the base URL {wrong}")
-    try:
-        origin = URL(base_url).origin()
-    except ValueError:
-        return Trouble("the base URL is no valid URL: write https://HOST/PATH")
-    path = "/".join(base_url.split("/")[3:]).rstrip("/")
+    origin, path = "/".join(base_url.split("/")[:3]), "/".join(base_url.split("/")[3:]).rstrip("/")
     if path and not PATH.fullmatch(f"/{path}"):
         return Trouble("the base URL's path holds '.' or '..', or is not percent-quoted")
     return f"{origin}/{path}".rstrip("/")
-
-
-@lru_cache(maxsize=256)
-def _address(text: str) -> URL:
-    """The address as it stands. Most rows of a run go to the same one, and what is worked out of it stays with it."""
-    return URL(text, encoded=True)
 
 
 def _check(method: str, headers: Mapping[str, str]) -> None:
@@ -173,10 +162,12 @@ def _check_header(name: str, value: str) -> None:
         )
 
 
-def _tls(wire: Wire) -> ssl.SSLContext:
+def _check_certificates(wire: Wire) -> None:
+    """Raise SettingsError for a PEM file that can't be used: libcurl would say so only when it sends, and in numbers."""
+    tls = ssl.create_default_context()
     try:
-        # certifi's and not the system's, so that a run trusts the same everywhere.
-        tls = ssl.create_default_context(cafile=wire.ca_file or certifi.where())
+        if wire.ca_file:
+            tls.load_verify_locations(wire.ca_file)
     except OSError as error:
         raise SettingsError(f"ca_file: {wire.ca_file} can't be used ({_words(error)}); name a PEM file") from error
     try:
@@ -189,23 +180,23 @@ def _tls(wire: Wire) -> ssl.SSLContext:
             f"client_cert: {files} can't be used ({_words(error)}); name PEM files of the certificate and its key,"
             " the key without a password"
         ) from error
-    tls.set_alpn_protocols(["http/1.1"])
-    return tls
 
 
-def _proxy(wire: Wire) -> URL | None:
+def _proxy(wire: Wire) -> str:
+    """The proxy's URL, "" for none."""
     if not wire.proxy:
-        return None
+        return ""
     if not wire.proxy.startswith(("http://", "https://")):
         raise SettingsError("proxy: the URL does not begin with http:// or https://; other proxies are not supported")
     try:
-        proxy = URL(wire.proxy)
+        parts = urlsplit(wire.proxy)
+        host, _ = parts.hostname, parts.port
     except ValueError:
-        proxy = URL()
-    if not proxy.host:
+        host = None
+    if not host:
         # Without the cause: the URL may hold a password.
         raise SettingsError("proxy: not a valid URL; write http://HOST:PORT")
-    return proxy
+    return wire.proxy
 
 
 def _words(error: Exception) -> str:
