@@ -3,14 +3,15 @@
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
+
+from pydantic_core import from_json
 
 from bulkload.models import Answer, Lost, NotSent, Reply
 from bulkload.resource import Operation
@@ -50,12 +51,11 @@ _BY_STATUS: Mapping[int, Meaning] = {
 _BY_CLASS: Mapping[int, Meaning] = {2: Meaning.DONE, 3: Meaning.WRONG_ADDRESS}
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """The meaning of one reply. `id` is "" where none came; `wait` are the seconds that the API asked for, or None.
 
-    `message` is the API's own words, or ours where it had none, of any length and not yet redacted. `note` is what is
-    worth knowing of a row that is done. `status` is 0 where no answer came.
+    `message` is the API's own words, or ours where it had none, of any length and not yet redacted; "" of a row that is
+    done, of which `note` is what is worth knowing. `status` is 0 where no answer came.
     """
 
     meaning: Meaning
@@ -95,8 +95,8 @@ def judge(
     record = _record_id(operation, answer, body)
     meaning, message = _meaning(operation, answer, body, renew_on, wait, record)
     record = record if meaning is Meaning.DONE else ""
-    message = message or _message(operation, answer, body)
-    message = f"{message}; {cut}" if cut else message
+    if meaning is not Meaning.DONE:
+        message = "; ".join(filter(None, (message or _message(operation, answer, body), cut)))
     return Verdict(
         meaning,
         status=answer.status,
@@ -278,6 +278,10 @@ def _request_id(headers: Mapping[str, str]) -> str:
 
 
 def _json(body: bytes) -> Any:
+    try:
+        return from_json(body)
+    except ValueError:
+        pass  # The slower reader also takes other encodings, half surrogate pairs and what is nested deep.
     try:
         return json.loads(body) if body.strip() else _MISSING
     except (ValueError, RecursionError):

@@ -96,6 +96,7 @@ class Line:
     def __init__(self, manner: Manner, ends: Ends) -> None:
         self._manner = manner
         self._ends = ends
+        self._asked: tuple[str, str, Mapping[str, str], bool] | None = None
         self._own = [f"{name}: {value}" for name, value in manner.headers.items()]
         self.curl = curl = pycurl.Curl()
         for option, value in _options(manner):
@@ -115,14 +116,24 @@ class Line:
         self._body = bytearray()
         self._size = 0
         self._trouble = ""
+        with_body = body is not None or method in _WITH_LENGTH
+        # Most requests of a run differ in their body alone, and libcurl keeps what it was told.
+        if (method, url, headers, with_body) != self._asked:
+            self._ask(method, url, headers, with_body)
+            self._asked = method, url, dict(headers), with_body
+        if with_body:
+            self.curl.setopt(pycurl.POSTFIELDS, body or b"")
+
+    def _ask(self, method: str, url: str, headers: Mapping[str, str], with_body: bool) -> None:
+        """Tell libcurl all of a request but its body."""
         set_option = self.curl.setopt
         set_option(pycurl.URL, url)
         # A header without a value is written with a semicolon: with a colon it is one to leave out.
         asked = [f"{name}: {value}" if value else f"{name};" for name, value in headers.items()]
         set_option(pycurl.HTTPHEADER, [*self._own, *asked, *_UNASKED])
         set_option(pycurl.NOBODY, method == "HEAD")
-        if body is not None or method in _WITH_LENGTH:
-            set_option(pycurl.POSTFIELDS, body or b"")
+        if with_body:
+            set_option(pycurl.POST, True)
         elif method != "HEAD":
             set_option(pycurl.HTTPGET, True)
         set_option(pycurl.CUSTOMREQUEST, method)

@@ -174,7 +174,7 @@ class Resolver:
                     body=None if body is None else json.dumps(body, ensure_ascii=False).encode(),
                 )
                 verdict = judge(operation, reply, self._manners.renew_on, self._clock.now)
-                verdict = replace(verdict, message=_shown(verdict.message, _secrets(row, line.signer)))
+                verdict = verdict._replace(message=_shown(verdict.message, _secrets(row, line.signer)))
                 self._pace.hear(verdict)
                 # What the API asked to wait for costs no tries.
                 tries += verdict.wait is None

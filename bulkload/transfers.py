@@ -6,6 +6,7 @@ own, and the loop watches that one (https://curl.se/libcurl/c/libcurl-multi.html
 """
 
 import asyncio
+import math
 import selectors
 
 import pycurl
@@ -28,6 +29,8 @@ class Transfers:
         self._selector = selector or selectors.DefaultSelector()
         self._futures: dict[pycurl.Curl, asyncio.Future[None]] = {}
         self._timer: asyncio.Handle | None = None
+        # Moments of the loop's clock: when libcurl wants to be called, and when the timer rings.
+        self._due = self._rings = math.inf
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._wake)
@@ -70,26 +73,43 @@ class Transfers:
             self._selector.register(socket, _EVENTS[what])
 
     def _wake(self, milliseconds: int) -> None:
+        """Call again in so long; not at all if that is negative. What was said before holds no more."""
+        self._due = self._loop.time() + milliseconds / 1000 if milliseconds >= 0 else math.inf
+        # A timer that rings too early looks again: to set it anew for each transfer would cost more.
+        if self._rings > self._due:
+            self._ring()
+
+    def _ring(self) -> None:
         if self._timer:
             self._timer.cancel()
-            self._timer = None
-        if milliseconds == 0:
-            # Not at once: it must not be called while it calls.
-            self._timer = self._loop.call_soon(self._go_on)
-        elif milliseconds > 0:
-            self._timer = self._loop.call_later(milliseconds / 1000, self._go_on)
+        self._rings = self._due
+        self._timer = self._loop.call_at(self._due, self._go_on) if self._due < math.inf else None
 
     # What the loop calls
 
     def _go_on(self) -> None:
-        self._timer = None
-        self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+        self._timer, self._rings = None, math.inf
+        if self._loop.time() < self._due:
+            self._ring()
+            return
+        self._due = math.inf
+        self._act(pycurl.SOCKET_TIMEOUT, 0)
         self._tell()
 
     def _look(self) -> None:
         for key, events in self._selector.select(0):
-            self._multi.socket_action(key.fd, events)
+            self._act(key.fd, events)
         self._tell()
+
+    def _act(self, socket: int, events: int) -> None:
+        try:
+            self._multi.socket_action(socket, events)
+        except Exception as error:
+            # What went wrong in a function that it called. Nobody may wait for what it will never tell.
+            failed = pycurl.error(pycurl.E_ABORTED_BY_CALLBACK, type(error).__name__)
+            for future in self._futures.values():
+                if not future.done():
+                    future.set_exception(failed)
 
     def _look_again(self) -> None:
         self._look()
@@ -101,6 +121,8 @@ class Transfers:
         while left:
             left, done, failed = self._multi.info_read()
             for curl in done:
-                self._futures[curl].set_result(None)
+                if not self._futures[curl].done():
+                    self._futures[curl].set_result(None)
             for curl, code, words in failed:
-                self._futures[curl].set_exception(pycurl.error(code, words))
+                if not self._futures[curl].done():
+                    self._futures[curl].set_exception(pycurl.error(code, words))

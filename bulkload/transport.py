@@ -10,6 +10,7 @@ import re
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib.metadata import version
 from types import MappingProxyType
 from typing import Self
@@ -113,11 +114,7 @@ class Transport:
     def _url(self, path: str, query: Sequence[tuple[str, str]]) -> str:
         if isinstance(self._base, Trouble):
             raise self._base
-        if not PATH.fullmatch(path):
-            raise Trouble(
-                "the path would not arrive as it stands: it does not begin with /, holds '.' or '..', or is not"
-                " percent-quoted"
-            )
+        _check_path(path)
         return self._base + path + ("?" + urlencode(query, quote_via=quote) if query else "")
 
     async def _free_slot(self) -> None:
@@ -141,6 +138,16 @@ def _base(base_url: str) -> str | Trouble:
     return f"{origin}/{path}".rstrip("/")
 
 
+@lru_cache(maxsize=256)
+def _check_path(path: str) -> None:
+    """Raise Trouble for a path that would not arrive as it stands."""
+    if not PATH.fullmatch(path):
+        raise Trouble(
+            "the path would not arrive as it stands: it does not begin with /, holds '.' or '..', or is not"
+            " percent-quoted"
+        )
+
+
 def _check(method: str, headers: Mapping[str, str]) -> None:
     """Raise Trouble for a method or a header that must not go out."""
     if method not in METHODS:
@@ -149,6 +156,8 @@ def _check(method: str, headers: Mapping[str, str]) -> None:
         _check_header(name, value)
 
 
+# The headers of a run are the same for row after row.
+@lru_cache(maxsize=256)
 def _check_header(name: str, value: str) -> None:
     """Raise Trouble for a header that must not go out; the reason never holds the value, which may be a secret."""
     if not HEADER_NAME.fullmatch(name):
