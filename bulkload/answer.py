@@ -274,7 +274,10 @@ def _capital(text: str) -> str:
 
 
 def _request_id(headers: Mapping[str, str]) -> str:
-    return next((headers[name] for name in _REQUEST_ID if name in headers), "")[:_LONGEST_REQUEST_ID]
+    for name in _REQUEST_ID:
+        if name in headers:
+            return headers[name][:_LONGEST_REQUEST_ID]
+    return ""
 
 
 def _json(body: bytes) -> Any:

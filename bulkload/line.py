@@ -7,6 +7,7 @@ not sent, and what it asks about again is not sent again.
 """
 
 import errno
+import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ _WITH_LENGTH = frozenset({"POST", "PUT", "PATCH"})
 # Errors for an answer that is none: no status line, odd lines after it (a name from the days of FTP), and a line that
 # grew too long, for which pycurl has no name (https://curl.se/libcurl/c/libcurl-errors.html).
 _NO_HTTP = frozenset({pycurl.E_UNSUPPORTED_PROTOCOL, pycurl.E_FTP_WEIRD_SERVER_REPLY, 100})
+_END_OF_HEAD = frozenset({b"\r\n", b"\n"})
 _BROKEN = "the connection was closed or reset before an answer came"
 
 
@@ -185,19 +187,17 @@ class Line:
 
     def _hear(self, line: bytes) -> int | None:
         """Take a line of an answer's head; the answers that come before the real one (1xx) are passed over."""
-        if self._head is not None or not self._out:
-            return None  # The trailer of a chunked body; a proxy's answer to CONNECT.
         self._size += len(line)
         if self._size > MAX_HEAD:
             self._trouble = f"the head of the answer is longer than {MAX_HEAD} bytes"
             return -1
-        if line.strip():
+        if line not in _END_OF_HEAD:
             self._raw.append(line)
             return None
-        status = int(self._raw[0].split()[1])
-        if status >= 200:
-            self._head = status, _fields(self._raw[1:])
-        self._raw = []
+        raw, self._raw = self._raw, []
+        # Not a proxy's answer to CONNECT, nor the trailer of a chunked body.
+        if self._out and self._head is None and (status := _status(raw)) >= 200:
+            self._head = status, _fields(raw[1:])
         return None
 
     def _take(self, some: bytes) -> int | None:
@@ -272,6 +272,12 @@ def _milliseconds(seconds: float) -> int:
 
 class Trouble(Exception):
     """What we find wrong ourselves, with a request or with an answer; `str()` is the reason for a person."""
+
+
+def _status(head: list[bytes]) -> int:
+    """The status of an answer, 0 where its head has none."""
+    found = re.match(rb"HTTP/\S+ (\d{3})\b", head[0]) if head else None
+    return int(found[1]) if found else 0
 
 
 def _fields(lines: Iterable[bytes]) -> dict[str, str]:

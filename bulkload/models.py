@@ -208,9 +208,8 @@ class Once:
     until: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one row, as the journal and the result tell it.
+class Outcome(NamedTuple):
+    """What became of one row, as the journal and the result tell it; a run may have millions.
 
     `id` is the record's ID as text, "" where none is known. `error` is for a person: the API's own words, redacted, or
     ours. `note` is what is worth knowing of a row that is done. `http_status` and `attempts` are 0 if nothing was sent.

@@ -77,7 +77,7 @@ class Recorder:
         if not self._due:
             # Not at once: others are about to gather.
             self._due = True
-            loop.call_soon(loop.call_soon, self._commit)
+            loop.call_soon(self._commit)
         await committed
 
     def _commit(self) -> None:

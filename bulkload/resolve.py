@@ -218,7 +218,7 @@ async def _fill_in(resource: Resource, row: Open, settings: Mapping[str, str], a
         return row.outcome
     found = await find(resource, row.values, settings, ask)
     mine = [record for record in found.records if same(resource, row.values, record)]
-    return replace(row.outcome, id=mine[0].id, note="") if len(mine) == 1 == len(found.records) else row.outcome
+    return row.outcome._replace(id=mine[0].id, note="") if len(mine) == 1 == len(found.records) else row.outcome
 
 
 def by_word(row: Outcome, action: str, *, made: bool, record: str = "") -> Outcome:
@@ -232,7 +232,7 @@ def by_word(row: Outcome, action: str, *, made: bool, record: str = "") -> Outco
 def _settle_create(resource: Resource, row: Open, values: Mapping[str, Any], found: Found) -> Outcome:
     if found.absent:
         error = "Not made: the API has no such record. It may be sent again."
-        return replace(row.outcome, status=Status.FAILED, error=error)
+        return row.outcome._replace(status=Status.FAILED, error=error)
     if not found.records:
         what = _described(resource, values)
         return _open(row, f"The look-up shows no {what}, which by its document proves nothing. {_by_hand(row)}")
@@ -242,7 +242,7 @@ def _settle_create(resource: Resource, row: Open, values: Mapping[str, Any], fou
         return _open(row, f"Several records have this key: {shown}{more}. {_by_hand(row)}")
     (record,) = found.records
     if same(resource, values, record):
-        return replace(row.outcome, status=Status.CREATED, id=record.id, error="", note=ADOPTED)
+        return row.outcome._replace(status=Status.CREATED, id=record.id, error="", note=ADOPTED)
     return _open(row, f"Exists as ID {record.id} with other values. Yours? {_by_hand(row, record)}")
 
 
@@ -254,10 +254,10 @@ async def _settle_update(
     if resource.read is not None:
         found = await read(resource.read, row.outcome.id, values, settings, ask)
         if any(same(resource, values, record, whole=True) for record in found.records):
-            return replace(row.outcome, status=Status.UPDATED, error="", note="Read back: the change is there.")
+            return row.outcome._replace(status=Status.UPDATED, error="", note="Read back: the change is there.")
     if resource.update is not None and resource.update.idempotent:
         error = "Perhaps not done; this update may be sent again without harm."
-        return replace(row.outcome, status=Status.FAILED, error=error)
+        return row.outcome._replace(status=Status.FAILED, error=error)
     if found.trouble:
         return _open(row, f"{found.trouble}. {_ask_again(row)}")
     return _open(row, f"Look at the record {row.outcome.id}: the update may be there or not. {_by_hand(row)}")
@@ -266,7 +266,7 @@ async def _settle_update(
 def _fit_to_show(outcome: Outcome, row: Open, signer: Signer) -> Outcome:
     """What the API holds may be named in a message, and a secret be part of it."""
     secrets = _secrets(row, signer)
-    return replace(outcome, error=redact(outcome.error, secrets), note=redact(outcome.note, secrets))
+    return outcome._replace(error=redact(outcome.error, secrets), note=redact(outcome.note, secrets))
 
 
 def _secrets(row: Open, signer: Signer) -> frozenset[str]:
@@ -280,7 +280,7 @@ def _shown(text: str, secrets: frozenset[str]) -> str:
 
 
 def _open(row: Open, why: str) -> Outcome:
-    return replace(row.outcome, status=Status.UNKNOWN, error=why)
+    return row.outcome._replace(status=Status.UNKNOWN, error=why)
 
 
 def _ask_again(row: Open) -> str:

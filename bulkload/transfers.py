@@ -13,7 +13,7 @@ import pycurl
 
 # Seconds between two looks at the sockets where the selector can't be watched itself, as on Windows.
 _GLANCE = 0.005
-# What libcurl wants to know of a socket, in the selector's words.
+# What libcurl wants to know of a socket, in the selector's words; all else means nothing.
 _EVENTS = {
     pycurl.POLL_IN: selectors.EVENT_READ,
     pycurl.POLL_OUT: selectors.EVENT_WRITE,
@@ -27,6 +27,7 @@ class Transfers:
     def __init__(self, selector: selectors.BaseSelector | None = None) -> None:
         self._loop = asyncio.get_running_loop()
         self._selector = selector or selectors.DefaultSelector()
+        self._watched: set[int] = set()
         self._futures: dict[pycurl.Curl, asyncio.Future[None]] = {}
         self._timer: asyncio.Handle | None = None
         # Moments of the loop's clock: when libcurl wants to be called, and when the timer rings.
@@ -63,14 +64,16 @@ class Transfers:
     # What libcurl calls
 
     def _watch(self, what: int, socket: int, *_: object) -> None:
-        known = socket in self._selector.get_map()
-        if what in (pycurl.POLL_REMOVE, pycurl.POLL_NONE):
-            if known:
+        events = _EVENTS.get(what)
+        if events is None:
+            if socket in self._watched:
+                self._watched.remove(socket)
                 self._selector.unregister(socket)
-        elif known:
-            self._selector.modify(socket, _EVENTS[what])
+        elif socket in self._watched:
+            self._selector.modify(socket, events)
         else:
-            self._selector.register(socket, _EVENTS[what])
+            self._watched.add(socket)
+            self._selector.register(socket, events)
 
     def _wake(self, milliseconds: int) -> None:
         """Call again in so long; not at all if that is negative. What was said before holds no more."""

@@ -354,7 +354,7 @@ def test_a_row_in_flight_when_the_program_was_killed_is_unknown(path: Path) -> N
         run = line(killed)
         killed.kill()
     with Journal(path) as journal:
-        rows = {row: replace(one, time=None) for row, one in journal.outcomes(run, "Things", 1, 9).items()}
+        rows = {row: one._replace(time=None) for row, one in journal.outcomes(run, "Things", 1, 9).items()}
         cut_off = "Sent, but the program was cut off before an answer came: it may exist."
         assert rows == {
             2: Outcome("Things", 2, Status.CREATED, "ID2", http_status=201, attempts=1, run=run),
@@ -897,7 +897,7 @@ def test_how_long_ago_a_row_was_given_up_is_told_by_a_clock_that_nobody_sets(pat
         journal.write(run, [], [Outcome("Things", row, Status.UNKNOWN) for row in (2, 3)])
         later(7, put_forward=3600)
         assert ages(journal) == [7, 7, math.inf]
-        settled = replace(journal.outcomes(run, "Things", 2, 2)[2], error="Look yourself.")
+        settled = journal.outcomes(run, "Things", 2, 2)[2]._replace(error="Look yourself.")
         journal.write(run, [], [settled])
         later(1, put_forward=-7200)
         assert ages(journal) == [8, 8, math.inf]
