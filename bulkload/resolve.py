@@ -7,7 +7,7 @@ import asyncio
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from operator import itemgetter
@@ -224,9 +224,9 @@ async def _fill_in(resource: Resource, row: Open, settings: Mapping[str, str], a
 def by_word(row: Outcome, action: str, *, made: bool, record: str = "") -> Outcome:
     """A person's word for what became of an unknown row; of one that changes a record the ID is known."""
     if not made:
-        return replace(row, status=Status.FAILED, error="A person said that it was not made. It may be sent again.")
+        return row._replace(status=Status.FAILED, error="A person said that it was not made. It may be sent again.")
     status = Status.UPDATED if action == UPDATE else Status.CREATED
-    return replace(row, status=status, id=record or row.id, error="", note="A person said that it was made.")
+    return row._replace(status=status, id=record or row.id, error="", note="A person said that it was made.")
 
 
 def _settle_create(resource: Resource, row: Open, values: Mapping[str, Any], found: Found) -> Outcome:

@@ -84,7 +84,7 @@ class Transport:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._lines.close()
+        self._lines.close()
 
     async def send(
         self,
@@ -172,7 +172,7 @@ def _check_header(name: str, value: str) -> None:
 
 
 def _check_certificates(wire: Wire) -> None:
-    """Raise SettingsError for a PEM file that can't be used: libcurl would say so only when it sends, and in numbers."""
+    """Raise SettingsError for a PEM file that can't be used: libcurl would find that only when it sends."""
     tls = ssl.create_default_context()
     try:
         if wire.ca_file:

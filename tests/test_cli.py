@@ -266,7 +266,7 @@ def test_resources_says_what_is_left_out_and_why(folder: Path, capsys: Captured)
 
 @pytest.mark.parametrize("arguments", [["--help"], ["resources"], ["resources", "cinnox/destination"]])
 def test_what_reads_no_sheet_does_not_wait_for_pandas_or_the_web(arguments: list[str]) -> None:
-    heavy = {"pandas", "numpy", "pandera", "httpx", "aiohttp", "starlette", "uvicorn", "openpyxl", "xlsxwriter"}
+    heavy = {"pandas", "numpy", "pandera", "httpx", "pycurl", "starlette", "uvicorn", "openpyxl", "xlsxwriter"}
     asked = f"import sys; from bulkload import cli; cli.run({arguments}); sys.exit(str({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=False)
     assert done.stderr == "set()\n"

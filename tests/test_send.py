@@ -213,7 +213,7 @@ def send(
     assert all(one.intended for one in wire.went)
     assert sum(counts.values()) == rows
     for one in heard:
-        assert replace(stored[one.row], time=None) == one
+        assert stored[one.row]._replace(time=None) == one
     return Sent(heard, counts, stored, wire.went, told, stopped, seconds, keys)
 
 

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import aiohttp
+import pycurl
 import pytest
 import trustme
 
@@ -340,31 +340,35 @@ def test_no_method_is_sent_twice_when_a_kept_connection_breaks(method: str, endi
     assert server.ledger.done == dict.fromkeys(("/things/0", "/things/1")[: 1 + ("after" in ending)], 1)
 
 
-async def bare(method: str, url: str, proxy: str | None = None) -> str:
-    """The name of what aiohttp raises at the second of two requests; "" for an answer."""
-    async with aiohttp.ClientSession() as session:
+async def bare(url: str, proxy: str = "") -> int:
+    """The number of libcurl's error at the second of two requests; 0 for an answer."""
+    async with pycurl.AsyncCurlMulti() as multi:
+        curl = pycurl.Curl()
+        for option, value in {pycurl.PROXY: proxy, pycurl.POSTFIELDS: b"{}", pycurl.WRITEFUNCTION: len}.items():
+            curl.setopt(option, value)
         try:
             for number in range(2):
-                await (await session.request(method, f"{url}/things/{number}", data=b"{}", proxy=proxy)).read()
-        except aiohttp.ClientError as error:
-            return type(error).__name__
-    return ""
+                curl.setopt(pycurl.URL, f"{url}/things/{number}")
+                await multi.perform(curl)
+        except pycurl.error as error:
+            return int(error.args[0])
+    return 0
 
 
-def test_aiohttp_left_alone_sends_a_put_twice() -> None:
+def test_libcurl_left_alone_sends_a_post_twice() -> None:
     """What the tests above would find."""
     with FaultServer("one answer, then close after the work") as server:
-        assert asyncio.run(bare("PUT", f"http://127.0.0.1:{server.port}")) == ""
+        assert asyncio.run(bare(f"http://127.0.0.1:{server.port}")) == 0
     assert server.ledger.done["/things/1"] == 2
 
 
-def test_the_same_exception_comes_before_a_request_is_sent_and_after_it_was_done() -> None:
-    """Whoever went by its name would send the one again that was done, or give up the one that was not."""
-    with FaultServer("one answer, then reset after the work") as server, FaultServer("reset before the work") as proxy:
-        done = asyncio.run(bare("POST", f"http://127.0.0.1:{server.port}"))
-        unsent = asyncio.run(bare("POST", f"https://127.0.0.1:{server.port}", f"http://127.0.0.1:{proxy.port}"))
-    assert done == unsent
-    assert server.ledger.done == {"/things/0": 1, "/things/1": 1}
+def test_the_same_error_comes_before_a_request_is_sent_and_after_it_was_done() -> None:
+    """Whoever went by its number would send the one again that was done, or give up the one that was not."""
+    with FaultServer("reset after the work") as server, FaultServer("reset before the work") as proxy:
+        done = asyncio.run(bare(f"http://127.0.0.1:{server.port}"))
+        unsent = asyncio.run(bare(f"https://127.0.0.1:{server.port}", f"http://127.0.0.1:{proxy.port}"))
+    assert done == unsent == pycurl.E_RECV_ERROR
+    assert server.ledger.done == {"/things/0": 1}
 
 
 def test_a_gzip_bomb_of_1_gib_costs_at_most_16_mib() -> None:

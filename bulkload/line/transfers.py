@@ -43,8 +43,8 @@ class Transfers:
 
     async def perform(self, curl: pycurl.Curl) -> None:
         """Return once the transfer is through. Raises pycurl.error where it failed; cancelled, it ends it."""
-        future = self._futures[curl] = self._loop.create_future()
         self._multi.add_handle(curl)
+        future = self._futures[curl] = self._loop.create_future()
         try:
             await future
         finally:
@@ -108,7 +108,7 @@ class Transfers:
         try:
             self._multi.socket_action(socket, events)
         except Exception as error:
-            # What went wrong in a function that it called. Nobody may wait for what it will never tell.
+            # It has called a function of ours that failed, and nobody may wait for what it will never tell.
             failed = pycurl.error(pycurl.E_ABORTED_BY_CALLBACK, type(error).__name__)
             for future in self._futures.values():
                 if not future.done():
