@@ -148,8 +148,11 @@ class FaultServer:
 
     async def _leave(self) -> None:
         self.leaving.set()
-        self._server.close()
         async with asyncio.timeout(PATIENCE):
+            # asyncio leaves a connection open that comes in while its server is closed.
+            while coming := asyncio.all_tasks() - self._connections - {asyncio.current_task()}:
+                await asyncio.gather(*coming, return_exceptions=True)
+            self._server.close()
             await asyncio.gather(*self._connections)
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,0 +1,112 @@
+"""The room of libcurl: what the transport's live test can't reach from outside."""
+
+import asyncio
+import selectors
+import time
+from collections.abc import Callable
+
+import pycurl
+import pytest
+
+from bulkload.line.exchange import Ends, Exchange
+from bulkload.line.manner import Manner
+from bulkload.line.transfers import Transfers
+from bulkload.models import Answer, Lost, NotSent, Reply
+from tests.wire import FaultServer
+
+
+def manner(deadline: float = 5.0) -> Manner:
+    return Manner("", None, None, {}, deadline, 5.0, "")
+
+
+async def send(transfers: Transfers, exchange: Exchange, url: str) -> Reply:
+    exchange.prepare("POST", url, {}, b"{}")
+    try:
+        await transfers.perform(exchange.curl)
+    except pycurl.error as error:
+        return exchange.broken(error)
+    return exchange.answer()
+
+
+def sent(url: str, change: Callable[[pycurl.Curl], None] = lambda _: None, times: int = 1) -> list[Reply]:
+    """The replies to so many requests, one after the other, by a libcurl that was told something else before."""
+
+    async def work() -> list[Reply]:
+        transfers, exchange = Transfers(), Exchange(manner(), {})
+        change(exchange.curl)
+        try:
+            return [await send(transfers, exchange, f"{url}/things/{number}") for number in range(times)]
+        finally:
+            transfers.close()
+
+    return asyncio.run(work())
+
+
+def test_what_libcurl_never_asked_about_is_not_called_unsent_if_it_was_sent() -> None:
+    """An older libcurl, or one that was not told to ask, must not make a row go twice: so there is a second witness."""
+    with FaultServer("reset after the work") as server:
+        replies = sent(f"http://127.0.0.1:{server.port}", lambda curl: curl.unsetopt(pycurl.PREREQFUNCTION))
+    assert [type(reply) for reply in replies] == [Lost]
+    assert server.ledger.done.total() == 1
+
+
+def test_nobody_waits_for_what_a_failing_function_of_ours_has_spoilt() -> None:
+    def fail(*_: object) -> int:
+        raise RuntimeError
+
+    with FaultServer() as server:
+        replies = sent(f"http://127.0.0.1:{server.port}", lambda curl: curl.setopt(pycurl.PREREQFUNCTION, fail))
+    assert [type(reply) for reply in replies] == [NotSent]
+    assert not server.ledger.seen
+
+
+def test_a_kept_connection_that_nobody_knows_is_not_used() -> None:
+    async def work(url: str) -> tuple[list[Reply], bool]:
+        ends: Ends = {}
+        transfers, exchange = Transfers(), Exchange(manner(), ends)
+        try:
+            replies = [await send(transfers, exchange, url)]
+            ends.clear()
+            return [*replies, await send(transfers, exchange, url)], exchange.spoilt
+        finally:
+            transfers.close()
+
+    with FaultServer() as server:
+        replies, spoilt = asyncio.run(work(f"http://127.0.0.1:{server.port}"))
+    assert [type(reply) for reply in replies] == [Answer, NotSent]
+    assert spoilt
+    assert len(server.ledger.seen) == 1
+
+
+def test_a_selector_that_can_t_be_watched_itself_serves_too() -> None:
+    """As on Windows, where there is none of the others."""
+
+    async def work(url: str) -> Reply:
+        transfers = Transfers(selectors.SelectSelector())
+        try:
+            return await send(transfers, Exchange(manner(), {}), url)
+        finally:
+            transfers.close()
+
+    with FaultServer() as server:
+        assert isinstance(asyncio.run(work(f"http://127.0.0.1:{server.port}")), Answer)
+
+
+@pytest.mark.parametrize("deadlines", [(0.4, 0.2), (0.2, 0.4), (0.2, 5.0, 0.3)])
+def test_each_request_keeps_its_own_deadline(deadlines: tuple[float, ...]) -> None:
+    """Whichever was set first; the one that is told last is not the one that comes first."""
+
+    async def work(url: str) -> list[Reply]:
+        transfers = Transfers()
+        silent = [send(transfers, Exchange(manner(one), {}), url) for one in deadlines if one < 1]
+        try:
+            return await asyncio.gather(*silent)
+        finally:
+            transfers.close()
+
+    with FaultServer("silence before the work") as server:
+        began = time.monotonic()
+        replies = asyncio.run(work(f"http://127.0.0.1:{server.port}"))
+        took = time.monotonic() - began
+    assert replies == [Lost(f"no answer within {one:g} s") for one in deadlines if one < 1]
+    assert took >= max(one for one in deadlines if one < 1)
