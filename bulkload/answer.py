@@ -88,7 +88,7 @@ def judge(
         case Lost(reason):
             return Verdict(Meaning.UNKNOWN, message=_capital(reason))
         case Answer():
-            answer, body, cut = reply, _json(reply.body), ""
+            answer, body, cut = reply, parsed(reply.body), ""
         case _:
             answer, body, cut = Answer(reply.status, reply.headers, b""), _UNREAD, reply.reason
     wait = retry_after(answer.headers, now)
@@ -157,7 +157,7 @@ def _promises_json(operation: Operation, status: int) -> bool:
 def conditions_hold(when: Mapping[str, Any], answer: Answer, body: Any = _MISSING) -> bool:
     """Whether an answer meets every condition: `status`, and runtime expressions with a value, a list of values,
     `present` or `absent`. `body` is the answer's JSON; it is parsed from the answer where not given."""
-    body = _json(answer.body) if body is _MISSING else body
+    body = parsed(answer.body) if body is _MISSING else body
     return _status_is(when, answer.status) and all(
         _is(wanted, evaluate(expression, answer, body)) for expression, wanted in when.items() if expression != "status"
     )
@@ -280,7 +280,8 @@ def _request_id(headers: Mapping[str, str]) -> str:
     return ""
 
 
-def _json(body: bytes) -> Any:
+def parsed(body: bytes) -> Any:
+    """The JSON of a body; a marker that equals nothing where it holds none."""
     try:
         return from_json(body)
     except ValueError:

@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from bulkload.answer import Meaning, Verdict, at, conditions_hold, evaluate, judge, retry_after
+from bulkload.answer import Meaning, Verdict, at, conditions_hold, evaluate, judge, parsed, retry_after
 from bulkload.models import Answer, HeadOnly, Lost, NotSent, Reply
 from bulkload.openapi import open_api
 from bulkload.resource import Operation, OutcomeRule
@@ -433,6 +435,28 @@ def test_what_is_not_there_is_absent(expression: str) -> None:
     assert conditions_hold({expression: "absent"}, answer)
     assert not conditions_hold({expression: "present"}, answer)
     assert not conditions_hold({expression: [None, 1, "absent"]}, answer)
+
+
+NUMBERS = st.integers() | st.floats(allow_nan=False)
+# Half surrogate pairs too, which JSON can escape.
+TEXTS = st.text(st.characters(codec=None))
+VALUES = st.recursive(
+    st.none() | st.booleans() | NUMBERS | TEXTS, lambda inner: st.lists(inner) | st.dictionaries(TEXTS, inner)
+)
+
+
+@given(VALUES, st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32"]), st.booleans())
+@example(float("inf"), "utf-8", True)
+@example(10**40, "utf-8", True)
+@example(-0.0, "utf-8", True)
+@example("\ud800", "utf-8", True)
+def test_what_stands_in_an_answer_is_found_as_pythons_own_reader_finds_it(
+    value: Any, encoding: str, ascii_only: bool
+) -> None:
+    """Whichever reader it is, and in every encoding that JSON was ever written in."""
+    body = json.dumps({"x": value}, ensure_ascii=ascii_only).encode(encoding, "surrogatepass")
+    found = evaluate("$response.body#/x", Answer(200, JSON, body), parsed(body))
+    assert (type(found), repr(found)) == (type(value), repr(value))
 
 
 def _nested(depth: int) -> bytes:
