@@ -235,7 +235,8 @@ def import_(
         connect = stack.enter_context(arrange.sandbox(apis, fault)) if sandbox else arrange.chooser(connection, config)
         opened = stack.enter_context(arrange.journal(journal))
         job = Job(
-            file, apis, connect, resource, reading, book=book, wishes=Wishes(again, update), trust_result=trust_result, result=output, limit=limit, stop_after=stop_after,
+            file, apis, connect, resource, reading, book=book,
+            wishes=Wishes(again, update), trust_result=trust_result, result=output, limit=limit, stop_after=stop_after,
             resolve=not no_resolve, rate=arrange.rate(rate), concurrency=concurrency,
             wait_for_api=arrange.wait_for_api(wait_for_api),
         )  # fmt: skip
