@@ -110,12 +110,14 @@ def resources(
     Example: bulkload resources cinnox/destination
     """
 
-    from bulkload import catalogue, recognise, tell
+    from bulkload import catalogue, tell
 
     apis = catalogue.apis(api)
     if name is None or name in apis:
         tell.api_overview(tell.console(), [apis[name]] if name else apis.values())
     else:
+        from bulkload import recognise
+
         tell.resource_columns(tell.console(), recognise.find_resource(name, apis))
 
 
@@ -161,13 +163,15 @@ def check(
     Example: bulkload check destinations.xlsx -o destinations.checked.xlsx
     """
 
+    from bulkload.read import ReadOptions, open_book
+
+    reading = ReadOptions(sheet, header_row, encoding, delimiter, date_format)
+    book = open_book(file, reading)  # all else takes a while to be loaded, and a file of no use needn't wait for it
     from bulkload import arrange, catalogue, pipeline, talk
     from bulkload.job import Job
     from bulkload.models import Severity
-    from bulkload.read import ReadOptions
 
-    reading = ReadOptions(sheet, header_row, encoding, delimiter, date_format)
-    job = Job(file, catalogue.apis(api, config=config), arrange.no_connection, resource, reading)
+    job = Job(file, catalogue.apis(api, config=config), arrange.no_connection, resource, reading, book=book)
     report = pipeline.check(job, output)
     status = 1 if report.causes.count(Severity.ERROR) else 0
     talk.closing_words(report, status, talk.Voice(as_json, quiet), checked=True)
@@ -211,11 +215,7 @@ def import_(
     Example: bulkload import destinations.xlsx --connection cinnox-live
     """
 
-    from bulkload import arrange, catalogue, talk
-    from bulkload.job import Job
-    from bulkload.pipeline import Import
-    from bulkload.plan import Wishes
-    from bulkload.read import ReadOptions
+    from bulkload.read import ReadOptions, open_book
 
     if sandbox and connection:
         raise UsageError("--sandbox is a connection of its own: leave out --connection.")
@@ -223,12 +223,19 @@ def import_(
         raise UsageError("--again makes new records and --update changes old ones: take one of the two.")
     if fault and not sandbox:
         raise UsageError("--fault is for --sandbox only.")
+    reading = ReadOptions(sheet, header_row, encoding, delimiter, date_format)
+    book = open_book(file, reading)  # as in check
+    from bulkload import arrange, catalogue, talk
+    from bulkload.job import Job
+    from bulkload.pipeline import Import
+    from bulkload.plan import Wishes
+
     apis = catalogue.apis(api, connection, config)
     with contextlib.ExitStack() as stack:
         connect = stack.enter_context(arrange.sandbox(apis, fault)) if sandbox else arrange.chooser(connection, config)
         opened = stack.enter_context(arrange.journal(journal))
         job = Job(
-            file, apis, connect, resource, ReadOptions(sheet, header_row, encoding, delimiter, date_format),
+            file, apis, connect, resource, reading, book=book,
             wishes=Wishes(again, update), trust_result=trust_result, result=output, limit=limit, stop_after=stop_after,
             resolve=not no_resolve, rate=arrange.rate(rate), concurrency=concurrency,
             wait_for_api=arrange.wait_for_api(wait_for_api),

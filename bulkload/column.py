@@ -6,7 +6,6 @@ from dataclasses import replace
 from itertools import chain, count
 from typing import Any
 
-from bulkload.declared import date_format
 from bulkload.document import escape
 from bulkload.models import RESULT_COLUMNS
 from bulkload.node import Node, Unsupported
@@ -76,6 +75,8 @@ def _date_format(said: Node, value: Node) -> str:
         return ""
     if value.value.get("format") != "date":
         raise said.wrong("dateFormat is for a property of format: date")
+    from bulkload.declared import date_format  # with all that reads dates: `bulkload resources` seldom needs it
+
     return said.parsed(date_format)
 
 

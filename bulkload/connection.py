@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from rapidfuzz import process, utils
-
 from bulkload.address import wrong_url
 from bulkload.credential import Credential
 from bulkload.errors import SettingsError
@@ -183,6 +181,8 @@ def _toml_table(values: Mapping[str, str]) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """` Did you mean X?`, or the whole list where nothing is near."""
+    from rapidfuzz import process, utils  # only once a name was wrong
+
     names = sorted(known)
     near = process.extractOne(word, names, processor=utils.default_process, score_cutoff=60)
     if near:

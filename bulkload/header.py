@@ -5,8 +5,6 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from rapidfuzz import process
-
 from bulkload.models import RESULT_COLUMNS, Finding, Severity, Sheet, column_letter
 from bulkload.resource import TYPES, Column, Parameter, Resource
 
@@ -260,6 +258,8 @@ def _its_columns(resource: Resource) -> str:
 
 def did_you_mean(text: str, names: Mapping[str, str]) -> str:
     """A suggestion; `names` maps what a person may have meant to how it is written."""
+    from rapidfuzz import process  # only once a name was wrong
+
     folded = {name.casefold(): written for name, written in names.items()}
     found = process.extractOne(text.casefold(), list(folded), score_cutoff=_ALIKE)
     return f" Did you mean {folded[found[0]]}?" if found else ""

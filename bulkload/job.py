@@ -49,7 +49,7 @@ class Job:
     `rate`, `concurrency` and `limit` (rows to send at most) are None where the connection or the document decides.
     `wait_for_api` is in seconds. `resolve` asks about unknown rows at the end of a run. `as_new` sends rows that a
     changed file has anew. `words` says of unknown rows, as SHEET!ROW, that they were made as that ID (which may be ""),
-    or, as None, that they were not.
+    or, as None, that they were not. `book` is the file where it is open already, None where it is yet to be opened.
     """
 
     file: Path
@@ -68,6 +68,7 @@ class Job:
     resolve: bool = True
     as_new: bool = False
     words: Mapping[str, str | None] = field(default_factory=dict)
+    book: Book | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +167,7 @@ class Report:
 
 def open_file(job: Job) -> tuple[Book, recognise.Recognised]:
     """Open the file and find the resource of each sheet. Raises UnusableFile, and UsageError."""
-    book = read.open_book(job.file, job.reading)
+    book = job.book or read.open_book(job.file, job.reading)
     found = recognise.recognise(book, job.apis, job.resource)
     return book, recognise.with_date_format(found, job.reading.date_format) if job.reading.date_format else found
 

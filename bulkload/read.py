@@ -1,4 +1,7 @@
-"""First step: a file becomes sheets of text, with the spreadsheet's own row numbers and nothing inferred."""
+"""First step: a file becomes sheets of text, with the spreadsheet's own row numbers and nothing inferred.
+
+What makes tables of rows is loaded once a file was found to be of use: one that isn't is refused at once.
+"""
 
 import hashlib
 import io
@@ -7,16 +10,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from bulkload import stamp
-from bulkload.delimited import open_delimited
 from bulkload.encoding import TextFile, encoding_of
 from bulkload.errors import UnusableFile, UsageError
-from bulkload.frames import Shelf, frames
 from bulkload.models import Book, Frame, Sheet
 from bulkload.preflight import kind_of
 from bulkload.warden import Head, Warden
+
+if TYPE_CHECKING:
+    from bulkload.frames import Shelf
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +120,16 @@ def _read_workbook(source: _Source, options: ReadOptions) -> Book:
         opened = warden.open()
     if opened.stat != (source.size, source.mtime_ns):
         raise source.changed()
+    from bulkload.frames import Shelf
+
     shelf = Shelf()
     sheets = tuple(_workbook_sheet(source, warden, shelf, head, header_row) for head in opened.heads)
     return Book(str(source.path), source.sha256, sheets, opened.stamp, (*source.facts, *opened.facts))
 
 
-def _workbook_sheet(source: _Source, warden: Warden, shelf: Shelf, head: Head, header_row: int) -> Sheet:
+def _workbook_sheet(source: _Source, warden: Warden, shelf: "Shelf", head: Head, header_row: int) -> Sheet:
+    from bulkload.frames import frames
+
     width = len(head.header)
 
     def read() -> Iterator[Frame]:
@@ -139,6 +147,8 @@ def _read_text(source: _Source, options: ReadOptions) -> Book:
     if options.sheet not in (None, name):
         raise UnusableFile(f'{source.name} has no sheet "{options.sheet}": its only one is {name}')
     file = TextFile(source.name, source.opened, encoding_of(source.name, source.opened, options.encoding))
+    from bulkload.delimited import open_delimited
+
     text = open_delimited(file, name, delimiter=options.delimiter, header_row=options.header_row)
     sheet = Sheet(
         name,

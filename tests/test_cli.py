@@ -1,5 +1,6 @@
 """The commands as a person and a script use them: what they print, what they write, how they end."""
 
+import ast
 import csv
 import json
 import os
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -264,12 +266,44 @@ def test_resources_says_what_is_left_out_and_why(folder: Path, capsys: Captured)
     assert "Display name *" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["resources"], ["resources", "cinnox/destination"]])
-def test_what_reads_no_sheet_does_not_wait_for_pandas_or_the_web(arguments: list[str]) -> None:
-    heavy = {"pandas", "numpy", "pandera", "httpx", "pycurl", "starlette", "uvicorn", "openpyxl", "xlsxwriter"}
-    asked = f"import sys; from bulkload import cli; cli.run({arguments}); sys.exit(str({heavy} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=False)
-    assert done.stderr == "set()\n"
+# Which of all that is loaded in the course of a run a command may wait for only where it needs it.
+_WITH_TABLES = ("pandas", "numpy", "pandera", "openpyxl", "xlsxwriter", "bulkload.pipeline", "bulkload.validate")
+_WITH_THE_WEB = ("pycurl", "httpx", "starlette", "uvicorn", "bulkload.send", "bulkload.sandbox")
+_WITH_SETTINGS_OR_A_WRONG_WORD = ("rapidfuzz", "bulkload.entries", "bulkload.declared", "bulkload.damage")
+
+
+def loaded(arguments: list[str], names: tuple[str, ...]) -> list[str]:
+    """Those of the modules that a command has loaded once it is done."""
+    asked = f"import sys; from bulkload import cli; cli.run({arguments}); print([*({set(names)} & sys.modules.keys())])"
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    found: list[str] = ast.literal_eval(done.stdout.splitlines()[-1])
+    return found
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["resources"]])
+def test_what_reads_no_sheet_waits_for_nothing_that_it_has_no_use_for(arguments: list[str]) -> None:
+    assert loaded(arguments, (*_WITH_TABLES, *_WITH_THE_WEB, *_WITH_SETTINGS_OR_A_WRONG_WORD)) == []
+
+
+def test_to_show_one_resource_waits_for_neither_tables_nor_the_web() -> None:
+    assert loaded(["resources", "cinnox/destination"], (*_WITH_TABLES, *_WITH_THE_WEB, "rapidfuzz")) == []
+
+
+def test_settings_are_read_by_what_only_a_settings_file_needs(folder: Path) -> None:
+    (folder / "bulkload.toml").write_text('[connections.c]\napi = "cinnox"\n', encoding="utf-8")
+    assert loaded(["resources"], ("bulkload.entries",)) == ["bulkload.entries"]
+
+
+@pytest.mark.parametrize("command", ["check", "import"])
+@pytest.mark.parametrize("name", ["a.xlsx", "a.csv", "nowhere.xlsx"])
+def test_a_file_that_is_of_no_use_is_refused_before_anything_else_is_loaded(
+    command: str, name: str, folder: Path
+) -> None:
+    """A zip that unpacks to far more than it is, a gzip called .csv, and no file."""
+    with zipfile.ZipFile(folder / "a.xlsx", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/worksheets/sheet1.xml", b" " * (1 << 20))
+    (folder / "a.csv").write_bytes(b"\x1f\x8b\x08")
+    assert loaded([command, name], (*_WITH_TABLES, *_WITH_THE_WEB, "bulkload.catalogue")) == []
 
 
 def test_purge_forgets_a_run(folder: Path, capsys: Captured) -> None:
