@@ -54,8 +54,8 @@ _BY_CLASS: Mapping[int, Meaning] = {2: Meaning.DONE, 3: Meaning.WRONG_ADDRESS}
 class Verdict(NamedTuple):
     """The meaning of one reply. `id` is "" where none came; `wait` are the seconds that the API asked for, or None.
 
-    `message` is the API's own words, or ours where it had none, of any length and not yet redacted; "" of a row that is
-    done, of which `note` is what is worth knowing. `status` is 0 where no answer came.
+    `message` is the API's own words, or ours where it had none, of any length and not yet redacted; "" where a whole
+    answer says that all is done. `note` is what is worth knowing of that. `status` is 0 where no answer came.
     """
 
     meaning: Meaning
@@ -95,7 +95,7 @@ def judge(
     record = _record_id(operation, answer, body)
     meaning, message = _meaning(operation, answer, body, renew_on, wait, record)
     record = record if meaning is Meaning.DONE else ""
-    if meaning is not Meaning.DONE:
+    if cut or meaning is not Meaning.DONE:
         message = "; ".join(filter(None, (message or _message(operation, answer, body), cut)))
     return Verdict(
         meaning,

@@ -2,7 +2,7 @@
 
 It never refuses a duplicate: it makes a second record, which the ledger shows, unless both came with the same key.
 Where it is given the journal of the program under test it looks, at each arrival, whether the intent to send that row
-is committed there.
+is committed there. On a busy machine it may come to a request only once the client has given it up, and said so there.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -76,12 +77,15 @@ MIXES = {
 class Try:
     """One create that arrived. `id` is "" where the work was not done, and `done` is then 0.
 
-    `intent` says whether the journal held the intent at that moment. `answer` is what went back, "" for none; `clean`
-    that it went back whole, in time, and left no doubt of what became of the row. Times are monotonic, in seconds.
+    `intent` says whether the journal held the intent at that moment, or a client that was gone by then had had it.
+    `sent` is when the intent was noted, `arrived` where there is no journal. `answer` is what went back, "" for none;
+    `clean` that it went back whole, in time, and left no doubt of what became of the row. Times are monotonic, in
+    seconds.
     """
 
     sku: str
     arrived: float
+    sent: float
     intent: bool
     fault: str
     done: float = 0.0
@@ -101,7 +105,8 @@ class Things(FaultServer):
 
     `pause` is the longest, in seconds, that it takes before its work and again after it. `journal` is None where there
     is none to look into. `sign_ins` counts the tokens given and `asked` the look-ups; `fired` has the moments of
-    what was armed.
+    what was armed. `cut` counts the connections that an outage cut between two requests: each may have carried another
+    one, that was never read.
     """
 
     def __init__(self, mix: Mix, seed: int = 0, *, journal: Path | None = None, pause: float = 0.01) -> None:
@@ -111,6 +116,7 @@ class Things(FaultServer):
         self.sign_ins = 0
         self.asked = 0
         self.fired: list[float] = []
+        self.cut = 0
         self._mix = mix
         self._seed = seed
         self._journal = journal
@@ -121,6 +127,7 @@ class Things(FaultServer):
         self._by_key: dict[str, str] = {}
         self._in_flight = 0
         self._exchanges: set[Exchange] = set()
+        self._at_work: set[Exchange] = set()
         self._quiet = asyncio.Event()
         self._quiet.set()
         self._armed: tuple[int, float, Callable[[int], None]] | None = None
@@ -173,6 +180,7 @@ class Things(FaultServer):
         if seen.target == "/token":
             return await self._sign_in(exchange, seen)
         self._in_flight += 1
+        self._at_work.add(exchange)
         try:
             self._count_down()
             if not self._signed(seen):
@@ -180,6 +188,7 @@ class Things(FaultServer):
             return await (self._create if seen.method == "POST" else self._find)(exchange, seen)
         finally:
             self._in_flight -= 1
+            self._at_work.discard(exchange)
 
     def _count_down(self) -> None:
         if self._random.random() < self._mix.outages:
@@ -198,6 +207,7 @@ class Things(FaultServer):
         """Break every connection, and let nobody in for a while."""
         self._server.close()
         for exchange in list(self._exchanges):
+            self.cut += exchange not in self._at_work
             exchange.reset()
         await asyncio.sleep(_OUTAGE)
         if not self.leaving.is_set():
@@ -222,9 +232,14 @@ class Things(FaultServer):
     async def _create(self, exchange: Exchange, seen: Seen) -> bool:
         body = json.loads(seen.body)
         tries = self.tries[body["sku"]]
-        intent = self._journal is None or has_intent(self._journal, row_of(body["sku"]), len(tries) + 1)
+        intent, age = True, 0.0
+        if self._journal:
+            said = noted(self._journal, row_of(body["sku"]))
+            # In this order: a client that waits for an answer must have its row in flight, one that is gone need not.
+            intent, age = said.attempts > len(tries) and (said.sending or exchange.left()), said.age
+        now = time.monotonic()
         fault = self._mix.draw(f"{self._seed} {body['sku']} {len(tries)}")
-        one = Try(body["sku"], time.monotonic(), intent, fault, key=dict(seen.headers).get("idempotency-key", ""))
+        one = Try(body["sku"], now, now - age, intent, fault, key=dict(seen.headers).get("idempotency-key", ""))
         tries.append(one)
         if fault == "late":
             await self._late(exchange, one, body)
@@ -294,19 +309,29 @@ class Things(FaultServer):
         await exchange.answer(status, json.dumps(said).encode(), "Content-Type: application/json", *headers)
         if one:
             one.answer = str(status)
-            one.clean = clean and time.monotonic() - one.arrived < DEADLINE / 2
+            one.clean = clean and time.monotonic() - one.sent < DEADLINE / 2
         return True
 
 
-def has_intent(journal: Path, row: int, tries: int) -> bool:
-    """Whether the journal, opened from outside, says that this row is being sent, for the `tries`-th time or later."""
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What the journal says of a row: in flight or not, how often it was to be sent, and how many seconds ago last."""
+
+    sending: bool
+    attempts: int
+    age: float
+
+
+def noted(journal: Path, row: int) -> Noted:
+    """Look into the journal, opened from outside, for a row; noughts where there is no such row, or no intent."""
     query = (
-        "SELECT max(status = 'sending'), sum(attempts) FROM rows"
+        "SELECT max(status = 'sending'), sum(attempts), max(sent) FROM rows"
         " WHERE run IN (SELECT id FROM runs) AND sheet = ? AND row = ?"
     )
     with closing(sqlite3.connect(f"{journal.as_uri()}?mode=ro", uri=True)) as db:
-        sending, attempts = db.execute(query, (SHEET, row)).fetchone()
-    return bool(sending) and attempts >= tries
+        sending, attempts, sent = db.execute(query, (SHEET, row)).fetchone()
+    age = (datetime.now(UTC) - datetime.fromisoformat(sent)).total_seconds() if sent else 0.0
+    return Noted(bool(sending), attempts or 0, age)
 
 
 def document(*, keys: bool = False) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from typing import Any, Protocol
 from bulkload import cli
 from bulkload.models import DONE, Status
 from tests import naive
-from tests.faults import DEADLINE, MIXES, SECRET, SHEET, Things, Try, document
+from tests.faults import DEADLINE, MIXES, SECRET, SHEET, Things, Try, document, row_of
 
 # The longest, in seconds, from the arrival that a kill waits for to the kill.
 _DELAY = 0.02
@@ -74,7 +74,7 @@ class Figures:
     has one; `wrong_ids` have an ID that is not their record's; `missing_ids` are told as created without an ID that was
     to be had, or with no note why; `unnamed` are so for a reason: no look-up, and the answer with the ID was cut.
     `dustbin` were called unknown though nothing was in doubt, kills aside; `unknown` are so at the end.
-    `without_intent` counts the arrivals whose row the journal did not have in flight. `stories` tell what happened to
+    `without_intent` counts the arrivals that the journal did not know of. `stories` tell what happened to
     the first rows with more than one record.
     """
 
@@ -130,6 +130,7 @@ class Bulkload:
     journal: Path = field(init=False)
     cut_off: dict[str, int] = field(default_factory=dict)
     dustbin: set[str] = field(default_factory=set)
+    unread: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.journal = self.folder / "journal.sqlite"
@@ -153,7 +154,10 @@ class Bulkload:
         if killed:
             self.cut_off |= {sku: len(server.tries[sku]) for sku, (status, *_) in rows.items() if status == "sending"}
         unknown = {sku for sku, (status, *_) in rows.items() if status == Status.UNKNOWN}
-        self.dustbin |= {sku for sku in unknown if not self._in_doubt(sku, server.tries[sku])}
+        strange = {sku for sku in unknown if not self._in_doubt(sku, server.tries[sku])}
+        # Sent, and cut off by an outage before the server read it.
+        self.unread |= {sku for sku in strange if self._attempts(sku) > len(server.tries[sku])}
+        self.dustbin |= strange if len(self.unread) > server.cut else strange - self.unread
         return all(status in DONE for status, *_ in rows.values())
 
     def _in_doubt(self, sku: str, tries: Sequence[Try]) -> bool:
@@ -194,6 +198,12 @@ class Bulkload:
         query = "SELECT row, status, id, note FROM rows WHERE run = (SELECT id FROM runs ORDER BY started DESC LIMIT 1)"
         with closing(self._open()) as db:
             return {f"S{row}": (status, record, note) for row, status, record, note in db.execute(query)}
+
+    def _attempts(self, sku: str) -> int:
+        """How often the row was about to be sent, in all runs."""
+        with closing(self._open()) as db:
+            ((attempts,),) = db.execute("SELECT sum(attempts) FROM rows WHERE row = ?", (row_of(sku),))
+        return int(attempts)
 
     def _result(self) -> dict[str, tuple[str, str]]:
         """What the result says of each row: status and ID."""

@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from bulkload.system import readable
+
 # Seconds that a connection may still take to end once the test is through: its client should be gone by then.
 PATIENCE = 5.0
 BODY = b'{"id": "1"}'
@@ -86,6 +88,10 @@ class Exchange:
         connection = self.writer.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()
+
+    def left(self) -> bool:
+        """Whether the client has closed the connection; what it sent before must have been read."""
+        return readable(self.writer.get_extra_info("socket").fileno())
 
     async def silence(self) -> None:
         """Say nothing until the client goes."""
