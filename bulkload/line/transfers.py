@@ -1,8 +1,8 @@
 """libcurl's transfers on an event loop: it says which sockets to watch and when to wake it, and is told what happened.
 
-pycurl has this, too (AsyncCurlMulti). There each socket is watched by the event loop itself, which costs more than all
-else about a request: libcurl begins and ends to watch a socket for each. So they are watched by a selector of their
-own, and the loop watches that one (https://curl.se/libcurl/c/libcurl-multi.html, the "multi_socket" way).
+pycurl has this, too (AsyncCurlMulti). There each socket is watched by the event loop itself, and since libcurl begins
+and ends to watch one for each request, that costs as much as half of all else. So they are watched by a selector of
+their own, and the loop watches that one (https://curl.se/libcurl/c/libcurl-multi.html, the "multi_socket" way).
 """
 
 import asyncio

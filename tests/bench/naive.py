@@ -44,8 +44,10 @@ def main(file: str, url: str, result: str) -> None:
     """Import the file, and print what each stage took as JSON."""
     stages = Stages()
     stages.begin("reading")
-    read = pd.read_csv if file.endswith(".csv") else pd.read_excel
-    frame = read(file, dtype=str, keep_default_na=False)
+    if file.endswith(".csv"):
+        frame = pd.read_csv(file, dtype=str, keep_default_na=False)
+    else:
+        frame = pd.read_excel(file, engine="openpyxl", dtype=str, keep_default_na=False)
     stages.begin("checking")
     frame["problem"] = frame.apply(problem, axis=1)
     stages.begin("sending")
