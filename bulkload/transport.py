@@ -2,7 +2,7 @@
 
 The one rule that everything here serves: a request is NotSent only where that is proven, so that nothing which may
 have been done is ever sent again. What is wrong with a request itself is found here, before a line is asked for; the
-proof for all the rest is line.py's.
+proof for all the rest is line's.
 """
 
 import asyncio
@@ -132,10 +132,17 @@ def _base(base_url: str) -> str | Trouble:
     """What stands before every path, or what keeps anything from being sent there."""
     if wrong := wrong_url(base_url, allow_http=True):
         return Trouble(f"the base URL {wrong}")
-    origin, path = "/".join(base_url.split("/")[:3]), "/".join(base_url.split("/")[3:]).rstrip("/")
+    scheme, _, rest = base_url.partition("://")
+    place, _, path = rest.partition("/")
+    try:
+        # As DNS writes it; libcurl may not know how.
+        place = place if place.isascii() else place.encode("idna").decode()
+    except UnicodeError:
+        return Trouble("the base URL is no valid URL: write https://HOST/PATH")
+    path = path.rstrip("/")
     if path and not PATH.fullmatch(f"/{path}"):
         return Trouble("the base URL's path holds '.' or '..', or is not percent-quoted")
-    return f"{origin}/{path}".rstrip("/")
+    return f"{scheme}://{place}/{path}".rstrip("/")
 
 
 @lru_cache(maxsize=256)
@@ -202,7 +209,7 @@ def _proxy(wire: Wire) -> str:
         host, _ = parts.hostname, parts.port
     except ValueError:
         host = None
-    if not host:
+    if not host or not wire.proxy.isascii():
         # Without the cause: the URL may hold a password.
         raise SettingsError("proxy: not a valid URL; write http://HOST:PORT")
     return wire.proxy

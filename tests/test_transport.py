@@ -95,6 +95,10 @@ EFFECTS = {
     "an answer in gzip": Effect({Answer: 1}, behaviour="201, gzip"),
     "refused": Effect({NotSent: 0}, "connection refused by 127.0.0.1:{dead}", url="http://127.0.0.1:{dead}"),
     "DNS failure": Effect({NotSent: 0}, "no address is known for none.invalid", url="http://none.invalid:{port}"),
+    "a name in other letters": Effect(
+        {NotSent: 0}, "no address is known for xn--bcher-kva.invalid", url="http://bücher.invalid:{port}"
+    ),
+    "bad URL: a name that DNS can't have": Effect({NotSent: 0}, "no valid URL", url="http://" + "ü" * 80 + ".invalid"),
     "untrusted certificate": Effect({NotSent: 0}, "is not trusted", url=HTTPS, tls=True, trusted=False),
     "certificate of another host": Effect(
         {NotSent: 0}, "is not trusted", url="https://localhost:{port}", tls=True, trusted=True
@@ -200,7 +204,7 @@ def server_tls(authority: trustme.CA) -> ssl.SSLContext:
 
 @pytest.fixture(scope="module")
 def ca_file(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("ca") / "ca.pem"
+    file = tmp_path_factory.mktemp("Schlüssel") / "ca.pem"
     authority.cert_pem.write_to_path(str(file))
     return file
 
@@ -475,14 +479,14 @@ def test_a_proxy_gets_its_sign_in_and_the_api_does_not(server_tls: ssl.SSLContex
 
 
 def test_a_client_certificate_is_shown_to_who_asks_for_it(authority: trustme.CA, ca_file: Path, tmp_path: Path) -> None:
-    authority.issue_cert("client.example").private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "client.pem"))
+    authority.issue_cert("client.example").private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "ключ.pem"))
     strict = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(strict)
     authority.configure_trust(strict)
     strict.verify_mode = ssl.CERT_REQUIRED
     with FaultServer(tls=strict) as server:
         url = f"https://127.0.0.1:{server.port}"
-        with_one = asyncio.run(post(url, ca_file=str(ca_file), client_cert=str(tmp_path / "client.pem")))
+        with_one = asyncio.run(post(url, ca_file=str(ca_file), client_cert=str(tmp_path / "ключ.pem")))
         # The client ends its handshake, and sends, before the server has looked at what it was shown.
         without = asyncio.run(post(url, ca_file=str(ca_file)))
     assert (type(with_one), type(without)) == (Answer, Lost)
@@ -496,6 +500,7 @@ def test_a_client_certificate_is_shown_to_who_asks_for_it(authority: trustme.CA,
         ({"client_cert": "none.pem"}, "client_cert: none.pem can't be used (No such file or directory)"),
         ({"proxy": "socks5://127.0.0.1:1"}, "proxy: the URL does not begin with"),
         ({"proxy": f"http://me:{SECRET}@127.0.0.1:x"}, "proxy: not a valid URL"),
+        ({"proxy": f"http://mé:{SECRET}@127.0.0.1:1"}, "proxy: not a valid URL"),
     ],
 )
 def test_a_setting_that_can_t_be_used_is_named(settings: dict[str, str], message: str) -> None:

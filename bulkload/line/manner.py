@@ -1,5 +1,6 @@
 """How lines are laid: what is the same for all requests to a server, as libcurl is told it."""
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -43,11 +44,12 @@ def options(manner: Manner) -> Iterator[tuple[int, Any]]:
     # Empty rather than unset: unset would mean the environment's.
     yield pycurl.PROXY, manner.proxy
     yield pycurl.NOPROXY, ""
-    yield pycurl.CAINFO, manner.ca_file
-    yield pycurl.PROXY_CAINFO, manner.ca_file
+    # As bytes: pycurl takes no other text than ASCII.
+    yield pycurl.CAINFO, os.fsencode(manner.ca_file)
+    yield pycurl.PROXY_CAINFO, os.fsencode(manner.ca_file)
     if manner.client_cert:
-        yield pycurl.SSLCERT, manner.client_cert
-        yield pycurl.SSLKEY, manner.client_key or manner.client_cert
+        yield pycurl.SSLCERT, os.fsencode(manner.client_cert)
+        yield pycurl.SSLKEY, os.fsencode(manner.client_key or manner.client_cert)
 
 
 def _milliseconds(seconds: float) -> int:
