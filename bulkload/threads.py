@@ -16,6 +16,9 @@ _LEAVING = 0.5
 # A wait without an end can't be interrupted on Windows.
 _GLANCE = 0.05
 
+# Seconds between two handings over: each wakes the listener, who then wants the interpreter.
+_APART = 0.02
+
 # Objects more than before, from which on Python looks for garbage; 700 or 2,000 is its own number.
 _COLLECTING = 50_000
 
@@ -123,16 +126,18 @@ def seldom_collecting() -> Iterator[None]:
 
 
 class _Teller(Generic[T]):
-    """Hands over what is told on an event loop, all of a moment at once: each handing over wakes the listener."""
+    """Hands over what is told on an event loop, some of it at a time."""
 
     def __init__(self, said: "queue.SimpleQueue[list[T] | None]") -> None:
         self._said = said
         self._gathered: list[T] = []
+        self._loop = asyncio.get_running_loop()
+        self._next = self._loop.time()
 
     def tell(self, one: T) -> None:
-        """Keep this until what the loop has at hand is done."""
+        """Keep this until what the loop has at hand is done, a moment longer if something has just been handed over."""
         if not self._gathered:
-            asyncio.get_running_loop().call_soon(self.hand_over)
+            self._loop.call_at(self._next, self.hand_over)
         self._gathered.append(one)
 
     def hand_over(self) -> None:
@@ -140,6 +145,7 @@ class _Teller(Generic[T]):
         if self._gathered:
             self._said.put(self._gathered)
             self._gathered = []
+            self._next = self._loop.time() + _APART
 
 
 def _next(said: "queue.SimpleQueue[list[T] | None]") -> list[T] | None:

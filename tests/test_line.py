@@ -2,6 +2,7 @@
 
 import asyncio
 import selectors
+import socket
 import time
 from collections.abc import Callable
 
@@ -11,6 +12,7 @@ import pytest
 from bulkload.line.exchange import Ends, Exchange
 from bulkload.line.manner import Manner
 from bulkload.line.transfers import Transfers
+from bulkload.line.watch import Selector, Watch, usual
 from bulkload.models import Answer, Lost, NotSent, Reply
 from tests.wire import FaultServer
 
@@ -82,7 +84,7 @@ def test_a_selector_that_can_t_be_watched_itself_serves_too() -> None:
     """As on Windows, where there is none of the others."""
 
     async def work(url: str) -> Reply:
-        transfers = Transfers(selectors.SelectSelector())
+        transfers = Transfers(Selector(selectors.SelectSelector()))
         try:
             return await send(transfers, Exchange(manner(), {}), url)
         finally:
@@ -90,6 +92,38 @@ def test_a_selector_that_can_t_be_watched_itself_serves_too() -> None:
 
     with FaultServer() as server:
         assert isinstance(asyncio.run(work(f"http://127.0.0.1:{server.port}")), Answer)
+
+
+@pytest.mark.parametrize("kind", [usual, Selector])
+def test_a_socket_is_watched_while_it_is_wanted(kind: Callable[[], Watch]) -> None:
+    """Also after it spoke while nobody wanted to know, and where its number is given to another."""
+    watch = kind()
+    ours, theirs = socket.socketpair()
+    number = ours.fileno()
+    try:
+        watch.want(number, pycurl.POLL_IN)
+        assert not list(watch.ready())
+        theirs.send(b"1")
+        assert list(watch.ready()) == [(number, pycurl.POLL_IN)]
+        watch.want(number, pycurl.POLL_REMOVE)
+        assert not list(watch.ready())
+        assert not list(watch.ready())
+        watch.want(number, pycurl.POLL_INOUT)
+        assert list(watch.ready()) == [(number, pycurl.POLL_INOUT)]
+        watch.want(number, pycurl.POLL_REMOVE)
+        ours.close()
+        theirs.close()
+        ours, theirs = socket.socketpair()
+        assert ours.fileno() == number
+        watch.want(number, pycurl.POLL_IN)
+        assert not list(watch.ready())
+        theirs.close()
+        [(ended, events)] = watch.ready()
+        assert (ended, events & pycurl.POLL_IN) == (number, pycurl.POLL_IN)
+    finally:
+        watch.close()
+        ours.close()
+        theirs.close()
 
 
 @pytest.mark.parametrize("deadlines", [(0.4, 0.2), (0.2, 0.4), (0.2, 5.0, 0.3)])

@@ -87,16 +87,17 @@ def test_the_second_signal_is_raised_where_the_listener_is() -> None:
 
 
 def test_the_second_signal_does_not_wait_for_what_hangs() -> None:
-    hanging = threading.Event()
+    heard, hanging = threading.Event(), threading.Event()
 
     async def start(tell: Callable[[int], None]) -> None:
         tell(1)
-        await asyncio.sleep(0)  # what is told is handed over when the loop next turns
+        await asyncio.to_thread(heard.wait)
         hanging.wait()
 
     begun = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         for _ in stream(start, interrupted=_nothing, given_up=_nothing, abandon=_nothing):
+            heard.set()
             signal.raise_signal(signal.SIGTERM)
             signal.raise_signal(signal.SIGTERM)
     assert time.monotonic() - begun < 2.0

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 MAX_BODY = 1024 * 1024
 # The longest head of an answer, in bytes.
 MAX_HEAD = 64 * 1024
+_STATUS_LINE = re.compile(rb"HTTP/\S+ (\d{3})\b")
 
 
 class Trouble(Exception):
@@ -16,7 +17,7 @@ class Trouble(Exception):
 
 def status_of(head: list[bytes]) -> int:
     """The status of an answer, 0 where its head has none."""
-    found = re.match(rb"HTTP/\S+ (\d{3})\b", head[0]) if head else None
+    found = _STATUS_LINE.match(head[0]) if head else None
     return int(found[1]) if found else 0
 
 

@@ -1,79 +1,72 @@
 """libcurl's transfers on an event loop: it says which sockets to watch and when to wake it, and is told what happened.
 
 pycurl has this, too (AsyncCurlMulti). There each socket is watched by the event loop itself, and since libcurl begins
-and ends to watch one for each request, that costs as much as half of all else. So they are watched by a selector of
-their own, and the loop watches that one (https://curl.se/libcurl/c/libcurl-multi.html, the "multi_socket" way).
+and ends to watch one for each request, that costs as much as half of all else. So they are watched apart, and the
+loop watches the one file that tells of them all (https://curl.se/libcurl/c/libcurl-multi.html, the "multi_socket" way).
 """
 
 import asyncio
 import math
-import selectors
 
 import pycurl
 
-# Seconds between two looks at the sockets where the selector can't be watched itself, as on Windows.
+from bulkload.line.watch import Watch, usual
+
+# Seconds between two looks at the sockets where nothing can be watched that tells of them, as on Windows.
 _GLANCE = 0.005
-# What libcurl wants to know of a socket, in the selector's words; all else means nothing.
-_EVENTS = {
-    pycurl.POLL_IN: selectors.EVENT_READ,
-    pycurl.POLL_OUT: selectors.EVENT_WRITE,
-    pycurl.POLL_INOUT: selectors.EVENT_READ | selectors.EVENT_WRITE,
-}
 
 
 class Transfers:
     """Any number of transfers at a time, on one running loop."""
 
-    def __init__(self, selector: selectors.BaseSelector | None = None) -> None:
+    def __init__(self, sockets: Watch | None = None) -> None:
         self._loop = asyncio.get_running_loop()
-        self._selector = selector or selectors.DefaultSelector()
-        self._watched: set[int] = set()
+        self._sockets = sockets or usual()
         self._futures: dict[pycurl.Curl, asyncio.Future[None]] = {}
         self._timer: asyncio.Handle | None = None
         # Moments of the loop's clock: when libcurl wants to be called, and when the timer rings.
         self._due = self._rings = math.inf
         self._multi = pycurl.CurlMulti()
-        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._want)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._wake)
         self._glance: asyncio.Handle | None = None
-        if hasattr(self._selector, "fileno"):
-            self._loop.add_reader(self._selector.fileno(), self._look)
+        if self._sockets.number is not None:
+            self._loop.add_reader(self._sockets.number, self._look)
         else:
             self._look_again()
 
     async def perform(self, curl: pycurl.Curl) -> None:
         """Return once the transfer is through. Raises pycurl.error where it failed; cancelled, it ends it."""
-        self._multi.add_handle(curl)
         future = self._futures[curl] = self._loop.create_future()
         try:
+            self._begin(curl)
             await future
         finally:
             del self._futures[curl]
             self._multi.remove_handle(curl)
+
+    def _begin(self, curl: pycurl.Curl) -> None:
+        """Let the transfer go out at once. By its timer it would wait for all else that the loop has at hand."""
+        rings, self._rings = self._rings, -math.inf
+        self._multi.add_handle(curl)
+        self._rings, self._due = rings, math.inf
+        self._act(pycurl.SOCKET_TIMEOUT, 0)
+        self._tell()
 
     def close(self) -> None:
         """Close all connections. Nothing may be under way any more."""
         for handle in (self._timer, self._glance):
             if handle:
                 handle.cancel()
-        if hasattr(self._selector, "fileno"):
-            self._loop.remove_reader(self._selector.fileno())
+        if self._sockets.number is not None:
+            self._loop.remove_reader(self._sockets.number)
         self._multi.close()
-        self._selector.close()
+        self._sockets.close()
 
     # What libcurl calls
 
-    def _watch(self, what: int, socket: int, *_: object) -> None:
-        events = _EVENTS.get(what)
-        if events is None:
-            if socket in self._watched:
-                self._watched.remove(socket)
-                self._selector.unregister(socket)
-        elif socket in self._watched:
-            self._selector.modify(socket, events)
-        else:
-            self._watched.add(socket)
-            self._selector.register(socket, events)
+    def _want(self, events: int, socket: int, *_: object) -> None:
+        self._sockets.want(socket, events)
 
     def _wake(self, milliseconds: int) -> None:
         """Call again in so long; not at all if that is negative. What was said before holds no more."""
@@ -100,8 +93,8 @@ class Transfers:
         self._tell()
 
     def _look(self) -> None:
-        for key, events in self._selector.select(0):
-            self._act(key.fd, events)
+        for socket, events in self._sockets.ready():
+            self._act(socket, events)
         self._tell()
 
     def _act(self, socket: int, events: int) -> None:
