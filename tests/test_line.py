@@ -1,6 +1,7 @@
 """The room of libcurl: what the transport's live test can't reach from outside."""
 
 import asyncio
+import os
 import selectors
 import socket
 import time
@@ -98,7 +99,7 @@ def test_a_selector_that_can_t_be_watched_itself_serves_too() -> None:
 def test_a_socket_is_watched_while_it_is_wanted(kind: Callable[[], Watch]) -> None:
     """Also after it spoke while nobody wanted to know, and where its number is given to another."""
     watch = kind()
-    ours, theirs = socket.socketpair()
+    (ours, theirs), others = socket.socketpair(), socket.socketpair()
     number = ours.fileno()
     try:
         watch.want(number, pycurl.POLL_IN)
@@ -111,19 +112,17 @@ def test_a_socket_is_watched_while_it_is_wanted(kind: Callable[[], Watch]) -> No
         watch.want(number, pycurl.POLL_INOUT)
         assert list(watch.ready()) == [(number, pycurl.POLL_INOUT)]
         watch.want(number, pycurl.POLL_REMOVE)
-        ours.close()
-        theirs.close()
-        ours, theirs = socket.socketpair()
-        assert ours.fileno() == number
+        os.dup2(others[0].fileno(), number)
         watch.want(number, pycurl.POLL_IN)
         assert not list(watch.ready())
-        theirs.close()
+        others[0].close()
+        others[1].close()
         [(ended, events)] = watch.ready()
         assert (ended, events & pycurl.POLL_IN) == (number, pycurl.POLL_IN)
     finally:
         watch.close()
-        ours.close()
-        theirs.close()
+        for one in (ours, theirs, *others):
+            one.close()
 
 
 @pytest.mark.parametrize("deadlines", [(0.4, 0.2), (0.2, 0.4), (0.2, 5.0, 0.3)])

@@ -37,21 +37,16 @@ class Transfers:
 
     async def perform(self, curl: pycurl.Curl) -> None:
         """Return once the transfer is through. Raises pycurl.error where it failed; cancelled, it ends it."""
+        self._multi.add_handle(curl)
         future = self._futures[curl] = self._loop.create_future()
         try:
-            self._begin(curl)
+            # At once: the loop comes to libcurl's timer only after all else that it has at hand.
+            self._act(pycurl.SOCKET_TIMEOUT, 0)
+            self._tell()
             await future
         finally:
             del self._futures[curl]
             self._multi.remove_handle(curl)
-
-    def _begin(self, curl: pycurl.Curl) -> None:
-        """Let the transfer go out at once. By its timer it would wait for all else that the loop has at hand."""
-        rings, self._rings = self._rings, -math.inf
-        self._multi.add_handle(curl)
-        self._rings, self._due = rings, math.inf
-        self._act(pycurl.SOCKET_TIMEOUT, 0)
-        self._tell()
 
     def close(self) -> None:
         """Close all connections. Nothing may be under way any more."""
