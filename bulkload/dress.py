@@ -9,7 +9,6 @@ from itertools import count
 from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from textwrap import wrap
 from types import MappingProxyType
 from typing import Any
 
@@ -24,15 +23,16 @@ from bulkload.models import Status, column_letter
 from bulkload.resource import Column, Resource
 from bulkload.wording import allowed_text, choices, example_text, note_text
 
+# Points.
+LINE_HEIGHT = 15.0
+
 # What Excel's sheets can hold.
 SHEET_ROWS = 1_048_576
 _SHEET_COLUMNS = 16_384
 _NAME_LENGTH = 31
 _LIST_LENGTH = 255
 _LARGEST = 10**15
-_LINE_HEIGHT = 15.0
 _TALLEST_ROW = 400.0
-_PAGE_LINE = 150
 
 _LISTS = "_lists"
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
@@ -237,47 +237,6 @@ class Dress:
         return {"validate": "list", "source": f"={_LISTS}!$A${row + 1}:${column_letter(len(entries))}${row + 1}"}
 
 
-class Page:
-    """A sheet of the tool's own, written from top to bottom; `row` is the next one, from 0.
-
-    `widths` are those of its columns, in characters.
-    """
-
-    def __init__(self, dress: Dress, name: str, widths: Sequence[int]) -> None:
-        self._dress = dress
-        self.widths = widths
-        self.row = 0
-        self.sheet = dress.sheet(dress.sheet_name(name))
-        self.sheet.hide_gridlines(2)
-        self.sheet.set_landscape()
-        self.sheet.fit_to_pages(1, 0)
-        for place, width in enumerate(widths):
-            self.sheet.set_column(place, place, width)
-
-    def line(self, text: str, look: Look = Look.PLAIN) -> None:
-        """Text over the whole width, broken into lines where it is long."""
-        for part in wrap(text, _PAGE_LINE):
-            self.sheet.set_row(self.row, 24 if look in (Look.TITLE, Look.SECTION) else _LINE_HEIGHT)
-            self._dress.text(self.sheet, self.row, 0, part, self._dress.format(look))
-            self.row += 1
-
-    def cells(self, values: Sequence[str | int], looks: Sequence[Look]) -> None:
-        """One row of a table; whole numbers stay numbers."""
-        if Look.CELL in looks or Look.OPTIONAL in looks:
-            self.sheet.set_row(self.row, row_height(map(str, values), self.widths))
-        for place, (value, look) in enumerate(zip(values, looks, strict=True)):
-            style = self._dress.format(look)
-            if isinstance(value, int):
-                self.sheet.write_number(self.row, place, value, style)
-            else:
-                self._dress.text(self.sheet, self.row, place, value, style)
-        self.row += 1
-
-    def space(self) -> None:
-        """An empty row."""
-        self.row += 1
-
-
 @contextmanager
 def new_workbook(path: Path) -> Iterator[Workbook]:
     """A workbook that is written row by row, each sheet from top to bottom, and is whole when the block ends.
@@ -317,7 +276,7 @@ def row_height(texts: Iterable[str], widths: Iterable[float]) -> float:
         sum(max(1, ceil(len(line) * 1.1 / width)) for line in text.split("\n"))
         for text, width in zip(texts, widths, strict=False)
     )
-    return min(_LINE_HEIGHT * max(lines, default=1), _TALLEST_ROW)
+    return min(LINE_HEIGHT * max(lines, default=1), _TALLEST_ROW)
 
 
 def free_name(wanted: str, taken: Container[str], length: int) -> str:

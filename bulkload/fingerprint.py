@@ -5,9 +5,9 @@ from json.encoder import encode_basestring_ascii
 from typing import Any
 
 from bulkload.distinct import Table
+from bulkload.keys import same
 from bulkload.models import Row
 from bulkload.resource import Column, Resource
-from bulkload.schema import same
 
 # The key of a row that updates a record begins so; a natural key never does.
 _ID = "id:"

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
 
-from bulkload.dress import NEXT_STEPS, STATUS_LOOKS, Dress, Look, Page, row_height
+from bulkload.dress import NEXT_STEPS, STATUS_LOOKS, Dress, Look, row_height
 from bulkload.models import RESULT_STATUSES, Severity, Status
+from bulkload.page import Page
 from bulkload.spool import Spool
 
 # At most so many lines of problems and causes: beyond that nobody reads them, and Excel chokes.

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bulkload.hashes import Hashed, Hashes
-from bulkload.schema import Key
+from bulkload.keys import Key
 
 
 @dataclass(slots=True)

@@ -5,9 +5,10 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from bulkload.dress import NEXT_STEPS, STATUS_LOOKS, Dress, Look, Page, new_workbook
+from bulkload.dress import NEXT_STEPS, STATUS_LOOKS, Dress, Look, new_workbook
 from bulkload.errors import UsageError
 from bulkload.models import CLEAR, Severity
+from bulkload.page import Page
 from bulkload.resource import Column, Resource
 from bulkload.system import write_whole
 from bulkload.wording import allowed_text, example_text, list_text

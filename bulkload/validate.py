@@ -16,11 +16,12 @@ from bulkload.distinct import Codes, Flags, Table
 from bulkload.finding import Said, of_cell, of_value, quoted
 from bulkload.hashes import Hashed, mixed
 from bulkload.header import unguarded
+from bulkload.keys import Key, comparing, keys, same
 from bulkload.models import MASK, Claim, Finding, Frame, Row, Severity
 from bulkload.reading import Reader
 from bulkload.recognise import Assigned
 from bulkload.resource import Column
-from bulkload.schema import Key, RowCheck
+from bulkload.schema import RowCheck
 from bulkload.seen import Seen
 from bulkload.totals import total_rows
 from bulkload.typed import TypedColumn, TypedFrame
@@ -57,7 +58,7 @@ class Validator:
         self._lists = {column.name: schema.list_checks(column) for column in self._resource.columns}
         self._values = {column.name: schema.value_checks(column) for column in self._resource.columns}
         self._rows = schema.row_checks(self._resource)
-        self._keys = schema.keys(self._resource)
+        self._keys = keys(self._resource)
         self._bodies = {
             operation.id: schema.validator(operation.body, f"the body of {operation.id}")
             for operation in (self._resource.create, self._resource.update)
@@ -196,10 +197,10 @@ class Validator:
         hashes = np.zeros(len(places), dtype=np.uint64)
         for column in key.columns:
             of_column = cells.columns[column.name]
-            values = map(schema.comparing(column), of_column.values)
+            values = map(comparing(column), of_column.values)
             hashes += _key_hashes(column.name, values)[of_column.cells.codes[places]]
         for one in key.given:
-            hashes += _key_hashes(one.name, [schema.comparing(one)(self._seen.accounts.get(one.name, ""))])
+            hashes += _key_hashes(one.name, [comparing(one)(self._seen.accounts.get(one.name, ""))])
         return places, hashes
 
     def _body_findings(self, rows: Sequence[Row]) -> Iterator[Finding]:
@@ -268,7 +269,7 @@ def _numbered(kinds: Codes) -> tuple[Codes, Codes]:
 
 
 def _composed(column: Column, text: str) -> str:
-    shown = MASK if column.secret else schema.same(text)
+    shown = MASK if column.secret else same(text)
     return f"{_APART} It was compared as {quoted(shown)}."
 
 

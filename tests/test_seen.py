@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkload.hashes import mixed
+from bulkload.keys import Key
 from bulkload.resource import Column, Parameter
-from bulkload.schema import Key
 from bulkload.seen import Seen
 
 CODE = Column("code", "Code", "body", "/code", "string", {})

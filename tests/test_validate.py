@@ -20,6 +20,7 @@ from bulkload.cleaning import clean
 from bulkload.damage import misread
 from bulkload.fingerprint import Fingerprints
 from bulkload.header import match_header
+from bulkload.keys import same
 from bulkload.models import CLEAR, MASK, RESULT_COLUMNS, Claim, Finding, Frame, Row, Severity, Sheet, Spoilt
 from bulkload.openapi import BUILT_IN, open_api
 from bulkload.read import open_book
@@ -617,7 +618,7 @@ def good_rows(resource: Resource) -> st.SearchStrategy[list[dict[str, Any]]]:
     """A few good bodies whose natural keys, if the resource has one, are unlike."""
 
     def key(made: Mapping[str, Any]) -> str:
-        return repr([schema.same(read_row(resource, made).get(name)) for name in resource.key or made])
+        return repr([same(read_row(resource, made).get(name)) for name in resource.key or made])
 
     return st.lists(good_bodies(resource), min_size=1, max_size=4, unique_by=key)
 
