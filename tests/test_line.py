@@ -1,9 +1,6 @@
 """The room of libcurl: what the transport's live test can't reach from outside."""
 
 import asyncio
-import os
-import selectors
-import socket
 import time
 from collections.abc import Callable
 
@@ -13,8 +10,8 @@ import pytest
 from bulkload.line.exchange import Ends, Exchange
 from bulkload.line.manner import Manner
 from bulkload.line.transfers import Transfers
-from bulkload.line.watch import Selector, Watch, usual
 from bulkload.models import Answer, Lost, NotSent, Reply
+from tests import wire
 from tests.wire import FaultServer
 
 
@@ -22,8 +19,8 @@ def manner(deadline: float = 5.0) -> Manner:
     return Manner("", None, None, {}, deadline, 5.0, "")
 
 
-async def send(transfers: Transfers, exchange: Exchange, url: str) -> Reply:
-    exchange.prepare("POST", url, {}, b"{}")
+async def send(transfers: Transfers, exchange: Exchange, url: str, body: bytes = b"{}") -> Reply:
+    exchange.prepare("POST", url, {}, body)
     try:
         await transfers.perform(exchange.curl)
     except pycurl.error as error:
@@ -35,7 +32,8 @@ def sent(url: str, change: Callable[[pycurl.Curl], None] = lambda _: None, times
     """The replies to so many requests, one after the other, by a libcurl that was told something else before."""
 
     async def work() -> list[Reply]:
-        transfers, exchange = Transfers(), Exchange(manner(), {})
+        transfers = Transfers()
+        exchange = Exchange(manner(), {}, transfers.opened)
         change(exchange.curl)
         try:
             return [await send(transfers, exchange, f"{url}/things/{number}") for number in range(times)]
@@ -66,7 +64,8 @@ def test_nobody_waits_for_what_a_failing_function_of_ours_has_spoilt() -> None:
 def test_a_kept_connection_that_nobody_knows_is_not_used() -> None:
     async def work(url: str) -> tuple[list[Reply], bool]:
         ends: Ends = {}
-        transfers, exchange = Transfers(), Exchange(manner(), ends)
+        transfers = Transfers()
+        exchange = Exchange(manner(), ends, transfers.opened)
         try:
             replies = [await send(transfers, exchange, url)]
             ends.clear()
@@ -81,48 +80,31 @@ def test_a_kept_connection_that_nobody_knows_is_not_used() -> None:
     assert len(server.ledger.seen) == 1
 
 
-def test_a_selector_that_can_t_be_watched_itself_serves_too() -> None:
-    """As on Windows, where there is none of the others."""
+@pytest.mark.parametrize("watching", [True, False])
+def test_large_bodies_pass_both_ways(watching: bool) -> None:
+    """In many pieces: whoever watches the sockets must not wait for a piece that has come. Windows can watch none."""
+    body, answer, times = b"x" * 8_000_000, b"y" * 1_000_000, 3
 
-    async def work(url: str) -> Reply:
-        transfers = Transfers(Selector(selectors.SelectSelector()))
+    async def serve(exchange: wire.Exchange) -> None:
+        exchange.work(await exchange.request())
+        await exchange.answer(201, answer)
+
+    async def work(url: str) -> list[Reply]:
+        transfers = Transfers(watching=watching)
+
+        async def one() -> Reply:
+            exchange = Exchange(manner(), {}, transfers.opened)
+            return await send(transfers, exchange, url, body)
+
         try:
-            return await send(transfers, Exchange(manner(), {}), url)
+            return await asyncio.gather(*(one() for _ in range(times)))
         finally:
             transfers.close()
 
-    with FaultServer() as server:
-        assert isinstance(asyncio.run(work(f"http://127.0.0.1:{server.port}")), Answer)
-
-
-@pytest.mark.parametrize("kind", [usual, Selector])
-def test_a_socket_is_watched_while_it_is_wanted(kind: Callable[[], Watch]) -> None:
-    """Also after it spoke while nobody wanted to know, and where its number is given to another."""
-    watch = kind()
-    (ours, theirs), others = socket.socketpair(), socket.socketpair()
-    number = ours.fileno()
-    try:
-        watch.want(number, pycurl.POLL_IN)
-        assert not list(watch.ready())
-        theirs.send(b"1")
-        assert list(watch.ready()) == [(number, pycurl.POLL_IN)]
-        watch.want(number, pycurl.POLL_REMOVE)
-        assert not list(watch.ready())
-        assert not list(watch.ready())
-        watch.want(number, pycurl.POLL_INOUT)
-        assert list(watch.ready()) == [(number, pycurl.POLL_INOUT)]
-        watch.want(number, pycurl.POLL_REMOVE)
-        os.dup2(others[0].fileno(), number)
-        watch.want(number, pycurl.POLL_IN)
-        assert not list(watch.ready())
-        others[0].close()
-        others[1].close()
-        [(ended, events)] = watch.ready()
-        assert (ended, events & pycurl.POLL_IN) == (number, pycurl.POLL_IN)
-    finally:
-        watch.close()
-        for one in (ours, theirs, *others):
-            one.close()
+    with FaultServer(serve) as server:
+        replies = asyncio.run(work(f"http://127.0.0.1:{server.port}"))
+    assert [getattr(reply, "body", reply) for reply in replies] == [answer] * times
+    assert server.ledger.done.total() == times
 
 
 @pytest.mark.parametrize("deadlines", [(0.4, 0.2), (0.2, 0.4), (0.2, 5.0, 0.3)])
@@ -131,7 +113,7 @@ def test_each_request_keeps_its_own_deadline(deadlines: tuple[float, ...]) -> No
 
     async def work(url: str) -> list[Reply]:
         transfers = Transfers()
-        silent = [send(transfers, Exchange(manner(one), {}), url) for one in deadlines if one < 1]
+        silent = [send(transfers, Exchange(manner(one), {}, transfers.opened), url) for one in deadlines if one < 1]
         try:
             return await asyncio.gather(*silent)
         finally:

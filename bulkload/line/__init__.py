@@ -32,7 +32,7 @@ class Lines:
 
         Cancelled, it drops the connection and lets CancelledError through: the request may have been done.
         """
-        exchange = self._free.pop() if self._free else Exchange(self._manner, self._ends)
+        exchange = self._free.pop() if self._free else Exchange(self._manner, self._ends, self._transfers.opened)
         try:
             while True:
                 exchange.prepare(method, url, headers, body)

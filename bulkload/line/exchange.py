@@ -1,6 +1,6 @@
 """One exchange at a time: a request as libcurl is told it, and what is known of it on its way."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pycurl
 
@@ -22,11 +22,15 @@ Ends = dict[tuple[str, int], int]
 
 
 class Exchange:
-    """Requests one after the other; `ends` are the connections of all who share them."""
+    """Requests one after the other; `ends` are the connections of all who share them.
 
-    def __init__(self, manner: Manner, ends: Ends) -> None:
+    `opened` is told the number of each socket that libcurl makes.
+    """
+
+    def __init__(self, manner: Manner, ends: Ends, opened: Callable[[int], None]) -> None:
         self._manner = manner
         self._ends = ends
+        self._tell_opened = opened
         self._asked: tuple[str, str, Mapping[str, str], bool] | None = None
         self._own = [f"{name}: {value}" for name, value in manner.headers.items()]
         self.curl = curl = pycurl.Curl()
@@ -98,6 +102,7 @@ class Exchange:
             self._trouble = _BROKEN
             return pycurl.SOCKOPT_ERROR
         self._sockets.append(number)
+        self._tell_opened(number)
         return pycurl.SOCKOPT_OK
 
     def _let_out(self, _: str, host: str, __: int, port: int) -> int:

@@ -1,48 +1,49 @@
-"""libcurl's transfers on an event loop: it says which sockets to watch and when to wake it, and is told what happened.
+"""libcurl's transfers on an event loop, all of them at a time: what they can do by now, they do in one call.
 
-pycurl has this, too (AsyncCurlMulti). There each socket is watched by the event loop itself, and since libcurl begins
-and ends to watch one for each request, that costs as much as half of all else. So they are watched apart, and the
-loop watches the one file that tells of them all (https://curl.se/libcurl/c/libcurl-multi.html, the "multi_socket" way).
+pycurl has this, too (AsyncCurlMulti). There, and in libcurl's "multi_socket" way, each socket has calls of its own and
+is watched anew for each request. That costs half as much again as looking at all of them whenever something happened
+(https://curl.se/libcurl/c/curl_multi_perform.html), at 64 in flight and by far most of it in Python.
 """
 
 import asyncio
-import math
+import select
 
 import pycurl
 
-from bulkload.line.watch import Watch, usual
-
-# Seconds between two looks at the sockets where nothing can be watched that tells of them, as on Windows.
-_GLANCE = 0.005
+# Seconds after which libcurl is called at the latest while something is under way: it waits for more than sockets, for
+# the address of a name, say. Where the sockets can't be watched it is all that there is.
+_GLANCE_BESIDE, _GLANCE_ALONE = 0.02, 0.005
 
 
 class Transfers:
-    """Any number of transfers at a time, on one running loop."""
+    """Any number of transfers at a time, on one running loop; `watching` their sockets by epoll, which Linux has."""
 
-    def __init__(self, sockets: Watch | None = None) -> None:
+    def __init__(self, *, watching: bool = hasattr(select, "epoll")) -> None:
         self._loop = asyncio.get_running_loop()
-        self._sockets = sockets or usual()
         self._futures: dict[pycurl.Curl, asyncio.Future[None]] = {}
-        self._timer: asyncio.Handle | None = None
-        # Moments of the loop's clock: when libcurl wants to be called, and when the timer rings.
-        self._due = self._rings = math.inf
         self._multi = pycurl.CurlMulti()
-        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._want)
-        self._multi.setopt(pycurl.M_TIMERFUNCTION, self._wake)
-        self._glance: asyncio.Handle | None = None
-        if self._sockets.number is not None:
-            self._loop.add_reader(self._sockets.number, self._look)
-        else:
-            self._look_again()
+        self._next: asyncio.TimerHandle | None = None
+        self._due = False
+        self._sockets = select.epoll() if watching else None
+        self._glance = _GLANCE_BESIDE if watching else _GLANCE_ALONE
+        if self._sockets:
+            self._loop.add_reader(self._sockets.fileno(), self._look, self._sockets)
+
+    def opened(self, number: int) -> None:
+        """Watch this socket, which libcurl is about to connect, until it is closed."""
+        if self._sockets:
+            # What happens is told once and not until somebody reads: a kept connection may wait for long.
+            self._sockets.register(number, select.EPOLLIN | select.EPOLLOUT | select.EPOLLET)
 
     async def perform(self, curl: pycurl.Curl) -> None:
         """Return once the transfer is through. Raises pycurl.error where it failed; cancelled, it ends it."""
         self._multi.add_handle(curl)
         future = self._futures[curl] = self._loop.create_future()
         try:
-            # At once: the loop comes to libcurl's timer only after all else that it has at hand.
-            self._act(pycurl.SOCKET_TIMEOUT, 0)
-            self._tell()
+            if not self._due:
+                # Not at once: others are about to begin.
+                self._due = True
+                self._loop.call_soon(self._go_on)
             await future
         finally:
             del self._futures[curl]
@@ -50,61 +51,40 @@ class Transfers:
 
     def close(self) -> None:
         """Close all connections. Nothing may be under way any more."""
-        for handle in (self._timer, self._glance):
-            if handle:
-                handle.cancel()
-        if self._sockets.number is not None:
-            self._loop.remove_reader(self._sockets.number)
+        if self._next:
+            self._next.cancel()
+        if self._sockets:
+            self._loop.remove_reader(self._sockets.fileno())
+            self._sockets.close()
         self._multi.close()
-        self._sockets.close()
 
-    # What libcurl calls
-
-    def _want(self, events: int, socket: int, *_: object) -> None:
-        self._sockets.want(socket, events)
-
-    def _wake(self, milliseconds: int) -> None:
-        """Call again in so long; not at all if that is negative. What was said before holds no more."""
-        self._due = self._loop.time() + milliseconds / 1000 if milliseconds >= 0 else math.inf
-        # A timer that rings too early looks again: to set it anew for each transfer would cost more.
-        if self._rings > self._due:
-            self._ring()
-
-    def _ring(self) -> None:
-        if self._timer:
-            self._timer.cancel()
-        self._rings = self._due
-        self._timer = self._loop.call_at(self._due, self._go_on) if self._due < math.inf else None
-
-    # What the loop calls
+    def _look(self, sockets: "select.epoll") -> None:
+        """Something has happened on a socket, no matter which."""
+        sockets.poll(0)
+        if not self._due:
+            self._go_on()
 
     def _go_on(self) -> None:
-        self._timer, self._rings = None, math.inf
-        if self._loop.time() < self._due:
-            self._ring()
-            return
-        self._due = math.inf
-        self._act(pycurl.SOCKET_TIMEOUT, 0)
-        self._tell()
-
-    def _look(self) -> None:
-        for socket, events in self._sockets.ready():
-            self._act(socket, events)
-        self._tell()
-
-    def _act(self, socket: int, events: int) -> None:
+        self._due = False
         try:
-            self._multi.socket_action(socket, events)
-        except Exception as error:
-            # It has called a function of ours that failed, and nobody may wait for what it will never tell.
-            failed = pycurl.error(pycurl.E_ABORTED_BY_CALLBACK, type(error).__name__)
+            self._multi.perform()
+        except pycurl.error as error:
+            # Nobody may wait for what it will never tell.
+            failed = pycurl.error(pycurl.E_ABORTED_BY_CALLBACK, str(error))
             for future in self._futures.values():
                 if not future.done():
                     future.set_exception(failed)
+        self._tell()
+        self._call_again()
 
-    def _look_again(self) -> None:
-        self._look()
-        self._glance = self._loop.call_later(_GLANCE, self._look_again)
+    def _call_again(self) -> None:
+        if self._next:
+            self._next.cancel()
+        if self._futures:
+            wait = self._multi.timeout()  # in milliseconds; negative where libcurl waits for no moment
+            self._next = self._loop.call_later(
+                min(wait / 1000, self._glance) if wait >= 0 else self._glance, self._go_on
+            )
 
     def _tell(self) -> None:
         """Tell who waits what came of the transfers that ended."""
