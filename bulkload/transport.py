@@ -180,7 +180,7 @@ def _check_header(name: str, value: str) -> None:
 
 def _check_certificates(wire: Wire) -> None:
     """Raise SettingsError for a PEM file that can't be used: libcurl would find that only when it sends."""
-    tls = ssl.create_default_context()
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         if wire.ca_file:
             tls.load_verify_locations(wire.ca_file)

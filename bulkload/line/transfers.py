@@ -40,10 +40,7 @@ class Transfers:
         self._multi.add_handle(curl)
         future = self._futures[curl] = self._loop.create_future()
         try:
-            if not self._due:
-                # Not at once: others are about to begin.
-                self._due = True
-                self._loop.call_soon(self._go_on)
+            self._soon()
             await future
         finally:
             del self._futures[curl]
@@ -61,8 +58,13 @@ class Transfers:
     def _look(self, sockets: "select.epoll") -> None:
         """Something has happened on a socket, no matter which."""
         sockets.poll(0)
+        self._soon()
+
+    def _soon(self) -> None:
+        """Not at once: others may be about to begin."""
         if not self._due:
-            self._go_on()
+            self._due = True
+            self._loop.call_soon(self._go_on)
 
     def _go_on(self) -> None:
         self._due = False

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.bench.bare import ask
 from tests.bench.data import document, write_csv, write_xlsx
-from tests.bench.server import served
+from tests.bench.server import served, waits
 
 _MIB = 1 << 20
 # Rows of the runs side by side of --scale.
@@ -62,30 +63,30 @@ class Taken:
 
 def compare(settings: Settings) -> None:
     """Run the script and then bulkload against one server (granian), and print what each takes and the ratio."""
-    with tempfile.TemporaryDirectory() as folder, served(settings.latency / 1000) as url:
+    with tempfile.TemporaryDirectory() as folder, served(settings.latency / 1000, settings.in_flight) as url:
         file = write_xlsx(Path(folder, "things.xlsx"), settings.rows, settings.bad)
         print(f"granian, {settings.latency:g} ms a request; {settings.in_flight} in flight; {settings.bad:.0%} invalid")
         naive = _naive(file, url, settings.rows)
         print("\n".join(naive.lines("naive script")), flush=True)
         ours = _ours(file, url, settings)
         print("\n".join(ours.lines("bulkload")), flush=True)
+        _tell_ideal(ours, settings, url)
     print(f"whole: {naive.wall / ours.wall:.1f} times as fast; sending {naive.of('sending') / ours.of('sending'):.1f}")
-    _tell_ideal(ours, settings)
 
 
 def alone(settings: Settings, ending: str = ".xlsx") -> None:
     """Only bulkload."""
-    with tempfile.TemporaryDirectory() as folder, served(settings.latency / 1000) as url:
+    with tempfile.TemporaryDirectory() as folder, served(settings.latency / 1000, settings.in_flight) as url:
         write = write_xlsx if ending == ".xlsx" else write_csv
         ours = _ours(write(Path(folder, f"things{ending}"), settings.rows, settings.bad), url, settings)
-    print("\n".join(ours.lines("bulkload")), flush=True)
-    _tell_ideal(ours, settings)
+        print("\n".join(ours.lines("bulkload")), flush=True)
+        _tell_ideal(ours, settings, url)
 
 
 def scale(settings: Settings, sizes: Sequence[int] = SCALE) -> None:
     """What a row costs in files of different sizes, from CSV to CSV."""
     first: Taken | None = None
-    with tempfile.TemporaryDirectory() as folder, served(settings.latency / 1000) as url:
+    with tempfile.TemporaryDirectory() as folder, served(settings.latency / 1000, settings.in_flight) as url:
         for rows in sizes:
             place = Path(folder, str(rows))
             place.mkdir()
@@ -107,11 +108,17 @@ def dry(settings: Settings) -> None:
         print("\n".join(_ours(file, "http://127.0.0.1:9", settings, "dry").lines("bulkload, dry run")), flush=True)
 
 
-def _tell_ideal(ours: Taken, settings: Settings) -> None:
-    if settings.latency:
-        ideal = settings.in_flight / (settings.latency / 1000)
-        reached = ours.counts["created"] / ours.of("sending")
-        print(f"sending: {reached:,.0f} of {ideal:,.0f} rows/s that the server's latency allows: {reached / ideal:.0%}")
+def _tell_ideal(ours: Taken, settings: Settings, url: str) -> None:
+    """What was reached of what the latency allows, and what a client that does nothing else reaches just now."""
+    if not settings.latency:
+        return
+    latency = settings.latency / 1000
+    ideal = settings.in_flight / latency
+    reached = ours.counts["created"] / ours.of("sending")
+    bare = ask(url, settings.in_flight, int(ideal)).rate
+    print(f"an answer takes {waits(url, latency, settings.in_flight) * 1000:.1f} ms in the median, with a bare client")
+    print(f"sending: {reached:,.0f} of {ideal:,.0f} rows/s that the server's latency allows: {reached / ideal:.0%}")
+    print(f"bare client: {bare:,.0f}, {bare / ideal:.0%}")
 
 
 def _naive(file: Path, url: str, rows: int) -> Taken:
