@@ -1,8 +1,10 @@
 """The room of libcurl: what the transport's live test can't reach from outside."""
 
 import asyncio
+import select
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pycurl
 import pytest
@@ -105,6 +107,23 @@ def test_large_bodies_pass_both_ways(watching: bool) -> None:
         replies = asyncio.run(work(f"http://127.0.0.1:{server.port}"))
     assert [getattr(reply, "body", reply) for reply in replies] == [answer] * times
     assert server.ledger.done.total() == times
+
+
+@pytest.mark.skipif(not hasattr(select, "epoll"), reason="only Linux can refuse to watch")
+def test_what_the_system_refuses_to_watch_is_sent_all_the_same(tmp_path: Path) -> None:
+    """The sockets are not told to epoll but a plain file, which it refuses."""
+
+    async def work(url: str) -> Reply:
+        transfers = Transfers()
+        with (tmp_path / "file").open("wb") as file:
+            exchange = Exchange(manner(), {}, lambda _: transfers.opened(file.fileno()))
+            try:
+                return await send(transfers, exchange, url)
+            finally:
+                transfers.close()
+
+    with FaultServer() as server:
+        assert isinstance(asyncio.run(work(f"http://127.0.0.1:{server.port}")), Answer)
 
 
 @pytest.mark.parametrize("deadlines", [(0.4, 0.2), (0.2, 0.4), (0.2, 5.0, 0.3)])

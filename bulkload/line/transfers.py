@@ -7,6 +7,7 @@ is watched anew for each request. That costs half as much again as looking at al
 
 import asyncio
 import select
+from contextlib import suppress
 
 import pycurl
 
@@ -32,8 +33,10 @@ class Transfers:
     def opened(self, number: int) -> None:
         """Watch this socket, which libcurl is about to connect, until it is closed."""
         if self._sockets:
-            # What happens is told once and not until somebody reads: a kept connection may wait for long.
-            self._sockets.register(number, select.EPOLLIN | select.EPOLLOUT | select.EPOLLET)
+            # What happens is told once and not until somebody reads: a kept connection may wait for long. Where the
+            # system's limits let no more be watched, the next glance sees it.
+            with suppress(OSError):
+                self._sockets.register(number, select.EPOLLIN | select.EPOLLOUT | select.EPOLLET)
 
     async def perform(self, curl: pycurl.Curl) -> None:
         """Return once the transfer is through. Raises pycurl.error where it failed; cancelled, it ends it."""
