@@ -408,7 +408,7 @@ def test_a_second_run_ends_at_once_and_names_the_first(path: Path) -> None:
         began = time.monotonic()
         said = go(second)
         second.wait()
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 8
         assert said.startswith(f"Another run is at work on {TARGET} (run run-1, process {first.pid}, since 20")
         assert said.endswith("). Wait until it has ended, or stop it.")
         first.communicate()

@@ -983,14 +983,14 @@ def test_the_first_signal_lets_the_rows_in_flight_end(tmp_path: Path, number: si
 @pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
 def test_the_second_signal_leaves_at_once(tmp_path: Path, second: signal.Signals) -> None:
     """Rows in flight are unknown then."""
-    with sending(tmp_path, Fault("slow", 10, seconds=4.0)) as (child, sandbox):
+    with sending(tmp_path, Fault("slow", 10, seconds=25.0)) as (child, sandbox):
         slow = sandbox.requests[9]
         child.send_signal(signal.SIGINT)
         assert line(child) == "stopping\n"
         child.send_signal(second)
         begun = time.monotonic()
         assert child.communicate(timeout=20)[0] == "left\n"
-        assert time.monotonic() - begun < 2.0
+        assert time.monotonic() - begun < 15.0
         assert slow.fault == "slow"
     counts = counted(tmp_path)
     # The slow one, and whatever else was under way at that moment.
@@ -1008,7 +1008,7 @@ def test_the_second_signal_leaves_at_once_though_the_disk_hangs(tmp_path: Path) 
         child.send_signal(signal.SIGINT)
         begun = time.monotonic()
         assert line(child) == "left\n"
-        assert time.monotonic() - begun < 2.0
+        assert time.monotonic() - begun < 15.0
         assert child.wait(timeout=20) == 0
         made = len(sandbox.records("cinnox/destination"))
     counts = counted(tmp_path)

@@ -3,7 +3,6 @@
 import asyncio
 import signal
 import threading
-import time
 from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
@@ -94,13 +93,11 @@ def test_the_second_signal_does_not_wait_for_what_hangs() -> None:
         await asyncio.to_thread(heard.wait)
         hanging.wait()
 
-    begun = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         for _ in stream(start, interrupted=_nothing, given_up=_nothing, abandon=_nothing):
             heard.set()
             signal.raise_signal(signal.SIGTERM)
             signal.raise_signal(signal.SIGTERM)
-    assert time.monotonic() - begun < 2.0
     hanging.set()
 
 

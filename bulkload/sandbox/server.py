@@ -8,6 +8,7 @@ import socket
 import struct
 import threading
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import formatdate
 from math import ceil
@@ -213,7 +214,7 @@ class Sandbox:
             await _break(scope["state"]["transport"], receive, reset=fault is not None and fault.name != "lost")
             return
         if fault and fault.name == "slow":
-            await asyncio.sleep(fault.seconds)
+            await _dawdle(fault.seconds, receive)
         await Response(said.body, said.status, dict(said.headers))(scope, receive, send)
 
     def _located(self, scope: Scope, body: bytes) -> tuple[Play | None, Call]:
@@ -314,5 +315,16 @@ async def _break(transport: asyncio.Transport, receive: Receive, *, reset: bool)
     else:
         transport.close()
     # Until uvicorn knows of it: it would answer 500 for us.
+    await _gone(receive)
+
+
+async def _dawdle(seconds: float, receive: Receive) -> None:
+    """Let the client wait, no longer than it does."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await _gone(receive)
+
+
+async def _gone(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
