@@ -126,6 +126,25 @@ def test_what_the_system_refuses_to_watch_is_sent_all_the_same(tmp_path: Path) -
         assert isinstance(asyncio.run(work(f"http://127.0.0.1:{server.port}")), Answer)
 
 
+def test_nothing_goes_on_once_it_is_closed() -> None:
+    """Even what was about to: a request that was given up at once, or a kept connection that its server has left."""
+    trouble: list[object] = []
+
+    async def work() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: trouble.append(context))
+        transfers = Transfers()
+        exchange = Exchange(manner(), {}, transfers.opened)
+        exchange.prepare("POST", "http://127.0.0.1:9", {}, b"{}")
+        given_up = transfers.perform(exchange.curl)
+        given_up.send(None)
+        given_up.close()
+        transfers.close()
+        await asyncio.sleep(0)
+
+    asyncio.run(work())
+    assert not trouble
+
+
 @pytest.mark.parametrize("deadlines", [(0.4, 0.2), (0.2, 0.4), (0.2, 5.0, 0.3)])
 def test_each_request_keeps_its_own_deadline(deadlines: tuple[float, ...]) -> None:
     """Whichever was set first; the one that is told last is not the one that comes first."""

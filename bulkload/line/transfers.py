@@ -24,7 +24,7 @@ class Transfers:
         self._futures: dict[pycurl.Curl, asyncio.Future[None]] = {}
         self._multi = pycurl.CurlMulti()
         self._next: asyncio.TimerHandle | None = None
-        self._due = False
+        self._due: asyncio.Handle | None = None
         self._sockets = select.epoll() if watching else None
         self._glance = _GLANCE_BESIDE if watching else _GLANCE_ALONE
         if self._sockets:
@@ -51,8 +51,8 @@ class Transfers:
 
     def close(self) -> None:
         """Close all connections. Nothing may be under way any more."""
-        if self._next:
-            self._next.cancel()
+        for call in filter(None, (self._next, self._due)):
+            call.cancel()
         if self._sockets:
             self._loop.remove_reader(self._sockets.fileno())
             self._sockets.close()
@@ -66,11 +66,10 @@ class Transfers:
     def _soon(self) -> None:
         """Not at once: others may be about to begin."""
         if not self._due:
-            self._due = True
-            self._loop.call_soon(self._go_on)
+            self._due = self._loop.call_soon(self._go_on)
 
     def _go_on(self) -> None:
-        self._due = False
+        self._due = None
         try:
             self._multi.perform()
         except pycurl.error as error:
