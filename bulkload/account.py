@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from bulkload.causes import cause_of
+from bulkload.cells import Spoilt, spoilt_mark
 from bulkload.dress import STATUS_LOOKS, Look
 from bulkload.models import MASK, Finding, Outcome, Severity, Status
 from bulkload.report import Problem, Problems
@@ -20,12 +21,13 @@ class ResultFrame:
     """At most FRAME_ROWS rows of the input, what was found in them and what became of them.
 
     `text` is that of `models.Frame` without the tool's own columns; its labels stay the positions in the input, which
-    the findings name. `outcomes` is by row number; a row without one has a blank status.
+    the findings name. `outcomes` is by row number; a row without one has a blank status. `spoilt` are that frame's.
     """
 
     text: pd.DataFrame
     findings: Sequence[Finding] = ()
     outcomes: Mapping[int, Outcome] = field(default_factory=dict)
+    spoilt: Sequence[Spoilt] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,10 @@ def blocks(result: ResultSheet, frame: ResultFrame, problems: Problems, *, outco
         done = [frame.outcomes.get(number) for number in numbers]
         here = {row: found[number] for row, number in enumerate(numbers) if number in found}
         columns = [_masked(text[label].tolist(), hide=label in secret) for label in places]
+        for row, label, kind in _faulty(frame.spoilt, numbers, here):
+            if label not in secret:
+                column = columns[places[label]]
+                column[row] = spoilt_mark(kind, column[row])
         marks = {row: _marks(findings, places) for row, findings in here.items()}
         if outcomes:
             for row, outcome in enumerate(done):
@@ -108,6 +114,17 @@ def _by_row(findings: Iterable[Finding], secret: Container[int | None], problems
 
 def _masked(texts: list[str], *, hide: bool) -> list[str]:
     return [MASK if text else "" for text in texts] if hide else texts
+
+
+def _faulty(
+    spoilt: Sequence[Spoilt], numbers: Sequence[int], found: Mapping[int, Iterable[Finding]]
+) -> Iterator[tuple[int, int, str]]:
+    """The cells of these rows that the file has spoilt and that can't be sent: place of the row, label and kind."""
+    places = {number: row for row, number in enumerate(numbers)} if spoilt else {}
+    for cell in spoilt:
+        row = places.get(cell.row, -1)
+        if any(one.column == cell.column and one.rule == cell.kind for one in found.get(row, ())):
+            yield row, cell.column, cell.kind
 
 
 def _marks(findings: Iterable[Finding], places: Mapping[int, int]) -> dict[int, Mark]:

@@ -8,6 +8,7 @@ content). It runs in the guarded child, on a file open for reading; `name` is th
 raises as UnusableFile reaches the person word for word; whatever else it raises, or an abort, is told as damage.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -57,6 +58,23 @@ class Spoilt:
     column: int
     kind: str
     found: str
+
+
+_SPOILT_MARK = re.compile(r"\[(rounded number|error cell|formula without value|no date)(?:: (.*))?\]", re.DOTALL)
+
+
+def spoilt_mark(kind: str, text: str) -> str:
+    """What a spoilt cell becomes where it is written again as text: `[rounded number: 12345678901234500000]`.
+
+    The text alone would pass for what a person has typed.
+    """
+    return text if _SPOILT_MARK.fullmatch(text) else f"[{kind}: {text}]" if text else f"[{kind}]"
+
+
+def spoilt_in(text: str) -> tuple[str, str] | None:
+    """The kind and the text of the spoilt cell that this text is a mark of; None for any other."""
+    found = _SPOILT_MARK.fullmatch(text)
+    return (found[1], found[2] or "") if found else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -247,7 +247,7 @@ def check(job: Job, checked_copy: Path | None = None) -> Report:
             report.rows += len(frame.text)
             counts[Status.INVALID] += len(checked.invalid)
             counts[Status.NOT_SENT] += len(frame.text) - len(checked.invalid)
-            yield write.ResultFrame(frame.text, problems_of(checked.findings), {})
+            yield write.ResultFrame(frame.text, problems_of(checked.findings), {}, frame.spoilt)
 
     sheets = [marked_sheet(assigned, frames(assigned)) for assigned in found.assigned]
     if checked_copy is None:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from bulkload import cleaning, damage, schema
 from bulkload.causes import FIRST
+from bulkload.cells import spoilt_in
 from bulkload.declared import Dates, dates, numbers
 from bulkload.distinct import Distinct, Flags
 from bulkload.finding import Places, Said, of_cell, of_value
@@ -33,6 +34,7 @@ _SPOILT = {
         "Type the date, or format the cell as Text and type what is meant."
     ),
 }
+_NO_FORMULA = "A formula stood here, whose value the file didn't hold. Type the value."
 _SPOILT_SAYS = "can't be trusted as the file holds it. Type it again."
 _HIDDEN = "The value was hidden when the result was written. Type it again."
 _NOT_UPDATED = f"{CLEAR} empties a field of a record that is updated, but this row creates one. Leave the cell empty."
@@ -198,8 +200,11 @@ class _OfColumn:
         self._tell(told)
 
     def _tell_results(self) -> None:
-        """What an earlier result has hidden or cut can't be sent."""
+        """What an earlier result has hidden or cut can't be sent, nor what was spoilt when it was written."""
         column, texts = self._column, self._cells.texts
+        if "[" in "".join(texts):
+            marks = {code: mark for code, text in enumerate(texts) if (mark := spoilt_in(text))}
+            self._tell({code: [_of_mark(column, *mark)] for code, mark in marks.items()})
         if column.secret and MASK in texts:
             said = of_cell(column, "masked", _HIDDEN, MASK)
             self._tell({code: [said] for code, text in enumerate(texts) if text == MASK})
@@ -288,3 +293,8 @@ def _of_spoilt(column: Column, cell: Spoilt) -> Said:
     if cell.kind == "formula without value":  # there is nothing to quote
         return of_cell(column, cell.kind, says, cell.found)
     return of_value(column, cell.kind, cell.found, says)
+
+
+def _of_mark(column: Column, kind: str, found: str) -> Said:
+    """What is said where a cell stood that was spoilt."""
+    return of_value(column, kind, found, _SPOILT[kind]) if found else of_cell(column, kind, _NO_FORMULA, "")

@@ -50,7 +50,7 @@ def write_result(job: Job, journal: Journal, run: Run, found: Recognised, report
         report.causes.add(findings)
         report.rows += len(numbers)
         progress.step(len(numbers))
-        return write.ResultFrame(own_left_out(assigned, frame), problems_of(findings), rows)
+        return write.ResultFrame(own_left_out(assigned, frame), problems_of(findings), rows, frame.spoilt)
 
     def frames(assigned: Assigned) -> Iterator[write.ResultFrame]:
         name = assigned.resource.full_name

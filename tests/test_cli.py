@@ -12,7 +12,7 @@ import sys
 import time
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import openpyxl
@@ -149,6 +149,37 @@ def test_check_writes_a_marked_copy_that_can_be_corrected_and_imported(folder: P
     status, told = summary(["import", "checked.xlsx", "--sandbox"], capsys)
     assert (status, told["counts"], told["remarks"]) == (0, {"Destinations": {"created": 2}}, [])
     assert told["read"]["left_alone"] == []  # type: ignore[index]
+
+
+@pytest.mark.parametrize("ending", [".xlsx", ".csv"])
+def test_what_a_file_has_spoilt_stays_so_in_all_that_is_written_of_it(folder: Path, ending: str) -> None:
+    """As the text that it shows, it would be sent the next time."""
+    fill(folder / "d.xlsx", {"aicc/called-route": routes(5)})
+    book = openpyxl.load_workbook("d.xlsx")
+    sheet = book["Called routes"]
+    sheet["A2"].number_format = "General"
+    sheet["A2"], sheet["A3"], sheet["A4"] = 4412345678901234567, "#N/A", "=A6+1"
+    book.save("d.xlsx")
+    seen = []
+    assert cli.run(["check", "d.xlsx", "-o", "checked.xlsx", "-q"]) == 1
+    for name, result in (("d.xlsx", f"1{ending}"), ("checked.xlsx", f"2{ending}"), (f"1{ending}", "3.xlsx")):
+        words = ["--resource", "aicc/called-route"] if name.endswith(".csv") else []
+        assert cli.run(["import", name, "--sandbox", "--yes", "-q", "-o", result, *words]) == 1
+        seen.append([(row[0], row[-8]) for row in _lines(Path(result))][1:])
+    assert seen[0][:3] == [
+        ("[rounded number: 4412345678901235000]", "invalid"),
+        ("[error cell: #N/A]", "invalid"),
+        ("[formula without value]", "invalid"),
+    ]
+    assert [status for _, status in seen[0][3:]] == ["created"] * 2
+    assert seen[0] == seen[1] == seen[2]
+
+
+def _lines(path: Path) -> list[Sequence[object]]:
+    if path.suffix == ".xlsx":
+        return list(openpyxl.load_workbook(path).worksheets[0].values)
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.reader(file))
 
 
 def test_a_marked_copy_of_a_csv_is_a_workbook_of_its_very_text(folder: Path, capsys: Captured) -> None:
