@@ -138,8 +138,8 @@ def template(
     apis = catalogue.apis(api)
     found = [recognise.find_resource(name, apis) for name in names]
     path = output or Path("-".join([found[0].full_name.replace("/", "-"), *(one.name for one in found[1:])]) + ".xlsx")
-    if output is None and path.exists():
-        raise UsageError(f"{path} is there already. Name another file with -o.")
+    if path.exists():
+        raise UsageError(f"{path} is there already, and may be filled in. Name another file with -o.")
     print(templates.write(found, path))  # noqa: T201
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -22,7 +23,7 @@ from bulkload.models import UPDATE, Book, Outcome, Request, Run, Severity, Statu
 from bulkload.recognise import Assigned, Recognised
 from bulkload.resolve import by_word
 from bulkload.resource import Resource
-from bulkload.result import foresee, marked_sheet, problems_of, refuse_other_file, write_statuses
+from bulkload.result import foresee, marked_sheet, problems_of, refuse_other_file, refuse_place, write_statuses
 from bulkload.run import Course
 from bulkload.seen import Seen
 from bulkload.threads import seldom_collecting
@@ -37,6 +38,7 @@ class Import(Course):
     def outcomes(self) -> Iterator[Outcome]:
         """The whole way of a file, each outcome yielded once it is in the journal."""
         book, found = open_file(self.job)
+        refuse_place(self.job)
         parts = divide(self.job, found, self.journal)
         self.run = self.report.run = self._begin(book, parts)
         with ExitStack() as stack:
@@ -100,6 +102,7 @@ class _Continued(Course):
         if not self.journal.is_agreed(self.run.id):
             raise UsageError(f"Run {self.run.id} was cut off before anything was sent. Import the file again.")
         book, found = open_again(self.job, self.journal, self.run)
+        refuse_place(self.job)
         parts = divide(self.job, found, self.journal)
         _refuse_other_target(self.run, parts)
         return book, found, parts
@@ -231,6 +234,8 @@ def check(job: Job, checked_copy: Path | None = None) -> Report:
     """
     if checked_copy and checked_copy.suffix.lower() != ".xlsx":
         raise UsageError(f"-o {checked_copy}: the marked copy is a workbook, whatever the file is. Name it .xlsx.")
+    if checked_copy:
+        refuse_place(replace(job, result=checked_copy))
     _, found = open_file(job)
     read = Intake(job.file, found)
     report = Report(remarks=list(found.remarks), read=read)

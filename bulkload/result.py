@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from bulkload import write
+from bulkload import system, write
 from bulkload.doors import settings
-from bulkload.errors import UnusableFile
+from bulkload.errors import DiskError, UnusableFile, UsageError
 from bulkload.intake import Intake
 from bulkload.job import Job, Progress, Report, Silent, open_again
 from bulkload.journal import Journal
@@ -28,6 +28,15 @@ def foresee(job: Job, journal: Journal, run: Run) -> tuple[str, ...]:
     """What a person must know of a run's result before the first row is sent."""
     rows = {sheet: sum(journal.counts(run.id, sheet).values()) for sheet in journal.sheets(run.id)}
     return write.foresee(job.result or result_path(job.file), rows)
+
+
+def refuse_place(job: Job) -> None:
+    """Raise UsageError or DiskError where the result can't be written, or would take the place of its own file."""
+    path = job.result or result_path(job.file)
+    write.refuse_ending(path)
+    if path.exists() and job.file.exists() and path.samefile(job.file):
+        raise UsageError(f"-o {path}: the file itself stands there, and would be lost. Name another.")
+    system.refuse_place(path)
 
 
 def write_result(job: Job, journal: Journal, run: Run, found: Recognised, report: Report, progress: Progress) -> None:
@@ -85,6 +94,7 @@ def result_again(job: Job, journal: Journal, run: Run) -> Report:
         write_statuses(job, journal, run, report)
         return report
     book, found = open_again(job, journal, run)
+    refuse_place(job)
     refuse_other_file(job, book, run)
     write_result(job, journal, run, found, report, Silent())
     return report
@@ -169,7 +179,10 @@ def _write(journal: Journal, run: Run, sheets: list[write.ResultSheet], report: 
     notes = (*report.remarks, *report.notes, *(f"Stopped: {why}" for why in report.stopped))
     read = report.read.lines if report.read else list
     summary = write.Summary(_about(journal.run(run.id)), report.counts, notes, read)
-    report.results = write.write_result(path, sheets, summary, tell=report.remarks.append)
+    try:
+        report.results = write.write_result(path, sheets, summary, tell=report.remarks.append)
+    except DiskError as trouble:
+        raise DiskError(f"{trouble} What became of each row is known: bulkload result {run.id} -o FILE") from trouble
     in_parts = all(one.name.startswith(f"{path.stem}.") and one != path for one in report.results)
     place = str((path if in_parts else report.results[0]).resolve())
     if in_parts and journal.run(run.id).result == place:

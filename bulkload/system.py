@@ -211,6 +211,17 @@ def write_whole(path: Path, fill: Callable[[Path], None], *, private: bool = Tru
     return written
 
 
+def refuse_place(path: Path) -> None:
+    """Raise DiskError where no file can be made beside `path`, as `write_whole` will."""
+    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
+    try:
+        _create(temporary, _PRIVATE)
+        temporary.unlink()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise DiskError(f"{path} can't be written: {reason}. Choose another place with -o.") from error
+
+
 def _locked(path: Path) -> int:
     """Open and lock the file that stands at `path`, not one that its last holder has just taken away."""
     while True:

@@ -23,11 +23,13 @@ _EXAMPLES = 3
 def write(resources: Sequence[Resource], path: Path) -> Path:
     """Write a template to `path`, a CSV if its name ends so; gives where it stands now.
 
-    Raises UsageError for a CSV of several resources, and DiskError.
+    Raises UsageError for another ending or a CSV of several resources, and DiskError.
     """
-    if path.suffix.lower() != ".csv":
+    if path.suffix.lower() == ".xlsx":
         workbook(resources, path)
         return path
+    if path.suffix.lower() != ".csv":
+        raise UsageError(f'"{path}": a template is written as .xlsx or .csv. Choose one of these endings.')
     if len(resources) > 1:
         raise UsageError(f"{path}: a CSV holds one resource. Name an .xlsx for {len(resources)}.")
     text = csv(resources[0]).encode("utf-8-sig")

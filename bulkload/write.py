@@ -31,7 +31,7 @@ from bulkload.resource import Resource
 from bulkload.spool import Rows, Spool
 from bulkload.system import write_whole
 
-__all__ = ["ResultFrame", "ResultSheet", "Summary", "foresee", "write_result"]
+__all__ = ["ResultFrame", "ResultSheet", "Summary", "foresee", "refuse_ending", "write_result"]
 
 # At most so many notes on cells: beyond that Excel takes minutes to open the file.
 _NOTES = 10_000
@@ -72,9 +72,14 @@ def write_result(
                 spool.put_in(made, temporary)
 
         return (_put(path, fill, tell),)
-    if path.suffix.lower() == ".csv":
-        return _write_csv(path, results, problems, outcomes, tell)
-    raise UsageError(f'"{path}": a result is written as .xlsx or .csv. Choose one of these endings.')
+    refuse_ending(path)
+    return _write_csv(path, results, problems, outcomes, tell)
+
+
+def refuse_ending(path: Path) -> None:
+    """Raise UsageError for a file that is no kind of result."""
+    if path.suffix.lower() not in (".xlsx", ".csv"):
+        raise UsageError(f'"{path}": a result is written as .xlsx or .csv. Choose one of these endings.')
 
 
 def foresee(path: Path, rows: Mapping[str, int]) -> tuple[str, ...]:

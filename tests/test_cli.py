@@ -151,6 +151,39 @@ def test_check_writes_a_marked_copy_that_can_be_corrected_and_imported(folder: P
     assert told["read"]["left_alone"] == []  # type: ignore[index]
 
 
+@pytest.mark.parametrize(
+    ("output", "status", "says"),
+    [
+        ("d.xlsx", 2, "-o d.xlsx: the file itself stands there, and would be lost. Name another.\n"),
+        ("d.pdf", 2, '"d.pdf": a result is written as .xlsx or .csv. Choose one of these endings.\n'),
+        (
+            "none/d.xlsx",
+            74,
+            "none/d.xlsx can't be written: No such file or directory. Choose another place with -o.\n",
+        ),
+    ],
+)
+def test_a_result_that_could_not_be_written_is_refused_before_a_row_is_sent(
+    output: str, status: int, says: str, folder: Path, capsys: Captured
+) -> None:
+    fill(folder / "d.xlsx", {"aicc/called-route": routes(2)})
+    before = (folder / "d.xlsx").read_bytes()
+    assert cli.run(["import", "d.xlsx", "--sandbox", "--yes", "-q", "-o", output]) == status
+    assert capsys.readouterr().err == says
+    assert (folder / "d.xlsx").read_bytes() == before
+    assert cli.run(["runs"]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_a_template_takes_no_file_s_place(folder: Path, capsys: Captured) -> None:
+    fill(folder / "d.xlsx", {"aicc/called-route": routes(2)})
+    before = (folder / "d.xlsx").read_bytes()
+    assert cli.run(["template", "aicc/called-route", "-o", "d.xlsx"]) == 2
+    says = "d.xlsx is there already, and may be filled in. Name another file with -o.\n"
+    assert capsys.readouterr().err == says
+    assert (folder / "d.xlsx").read_bytes() == before
+
+
 @pytest.mark.parametrize("ending", [".xlsx", ".csv"])
 def test_what_a_file_has_spoilt_stays_so_in_all_that_is_written_of_it(folder: Path, ending: str) -> None:
     """As the text that it shows, it would be sent the next time."""
