@@ -2,6 +2,7 @@
 
 import asyncio
 import select
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ from bulkload.line.manner import Manner
 from bulkload.line.transfers import Transfers
 from bulkload.models import Answer, Lost, NotSent, Reply
 from tests import wire
-from tests.wire import FaultServer
+from tests.wire import FaultServer, full
 
 
 def manner(deadline: float = 5.0) -> Manner:
@@ -53,14 +54,60 @@ def test_what_libcurl_never_asked_about_is_not_called_unsent_if_it_was_sent() ->
     assert server.ledger.done.total() == 1
 
 
-def test_nobody_waits_for_what_a_failing_function_of_ours_has_spoilt() -> None:
+@pytest.mark.parametrize("watching", [True, False])
+@pytest.mark.parametrize("function", [pycurl.SOCKOPTFUNCTION, pycurl.PREREQFUNCTION])
+def test_nobody_waits_for_what_a_failing_function_of_ours_has_spoilt(function: int, watching: bool) -> None:
+    """Neither the request that it was called for, nor one beside it."""
+
     def fail(*_: object) -> int:
         raise RuntimeError
 
+    async def work(url: str) -> tuple[Reply, Reply]:
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        transfers = Transfers(watching=watching)
+        spoilt, other = (Exchange(manner(), {}, transfers.opened) for _ in range(2))
+        spoilt.curl.setopt(function, fail)
+        try:
+            async with asyncio.timeout(60):  # far longer than their deadline
+                return await asyncio.gather(send(transfers, spoilt, url), send(transfers, other, f"{url}/other"))
+        finally:
+            transfers.close()
+
     with FaultServer() as server:
-        replies = sent(f"http://127.0.0.1:{server.port}", lambda curl: curl.setopt(pycurl.PREREQFUNCTION, fail))
-    assert [type(reply) for reply in replies] == [NotSent]
-    assert not server.ledger.seen
+        spoilt, other = asyncio.run(work(f"http://127.0.0.1:{server.port}"))
+    assert isinstance(spoilt, NotSent)
+    assert isinstance(other, NotSent) or "/other" in [seen.target for seen in server.ledger.seen]
+
+
+def test_a_host_of_whose_addresses_one_does_not_answer_is_reached_by_the_other() -> None:
+    """libcurl tries both, and has closed the socket of the one by the time that it asks about the other's."""
+    with FaultServer() as server, socket.socket(socket.AF_INET6) as listening:
+        try:
+            listening.bind(("::1", server.port))
+        except OSError:
+            pytest.skip("no IPv6 here")
+        listening.listen(0)
+        with full(listening):
+            name = f"dual.test:{server.port}:[::1],127.0.0.1"
+            replies = sent(f"http://dual.test:{server.port}", lambda curl: curl.setopt(pycurl.RESOLVE, [name]), times=2)
+    assert [type(reply) for reply in replies] == [Answer] * 2
+    assert server.ledger.connections == 1
+
+
+@pytest.mark.skipif(not hasattr(select, "epoll"), reason="without epoll all waits for glances")
+def test_a_large_body_does_not_wait_for_glances() -> None:
+    """One for each 64 KiB would take twice as long as the deadline allows."""
+    body = b"x" * 32_000_000
+
+    async def work(url: str) -> Reply:
+        transfers = Transfers()
+        try:
+            return await send(transfers, Exchange(manner(), {}, transfers.opened), url, body)
+        finally:
+            transfers.close()
+
+    with FaultServer() as server:
+        assert isinstance(asyncio.run(work(f"http://127.0.0.1:{server.port}")), Answer)
 
 
 def test_a_kept_connection_that_nobody_knows_is_not_used() -> None:

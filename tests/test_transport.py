@@ -278,6 +278,24 @@ def test_a_stray_answer_is_not_taken_for_the_next_request_s() -> None:
     assert replies == [Answer(201, {"content-length": "9"}, path) for path in paths]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says how much of a connection has been read")
+def test_a_stray_answer_over_tls_is_not_taken_for_the_next_request_s(server_tls: ssl.SSLContext, ca_file: Path) -> None:
+    """OpenSSL reads ahead, and holds it where neither the system nor libcurl can see it."""
+
+    async def some(wire: Wire) -> list[Reply]:
+        async with Transport(wire) as transport:
+            return [await transport.send("POST", f"/things/{number}") for number in range(20)]
+
+    with FaultServer("two answers in pieces", tls=server_tls) as server:
+        replies = asyncio.run(some(Wire(f"https://127.0.0.1:{server.port}", in_flight=1, ca_file=str(ca_file))))
+    answers = [
+        Answer(201, {"content-length": str(len(path))}, path.encode()) for path in map("/things/{}".format, range(20))
+    ]
+    stray = Lost("what came back was there before the request went out: it is no answer to it")
+    assert all(reply in (answer, stray) for reply, answer in zip(replies, answers, strict=True))
+    assert replies.count(stray) >= 1
+
+
 @pytest.mark.parametrize("busy", [False, True])
 def test_a_stray_answer_that_comes_late_is_not_taken_for_the_next_request_s(busy: bool) -> None:
     """Nor where nothing has looked at the connection since."""

@@ -193,13 +193,20 @@ def full_backlog() -> Iterator[int]:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen(0)
-        waiting = [socket.socket() for _ in range(4)]
-        for each in waiting:
-            each.setblocking(False)
-            each.connect_ex(listening.getsockname())
-        yield listening.getsockname()[1]
-        for each in waiting:
-            each.close()
+        with full(listening):
+            yield listening.getsockname()[1]
+
+
+@contextmanager
+def full(listening: socket.socket) -> Iterator[None]:
+    """Take all the room that a port has for connections."""
+    waiting = [socket.socket(listening.family) for _ in range(4)]
+    for each in waiting:
+        each.setblocking(False)
+        each.connect_ex(listening.getsockname())
+    yield
+    for each in waiting:
+        each.close()
 
 
 def behaviour(name: str) -> Callable[[Behaviour], Behaviour]:
@@ -437,6 +444,16 @@ async def _two_answers(exchange: Exchange) -> None:
         exchange.work(seen)
         stray = head(201, "Content-Length: 5") + b"stray"
         await exchange.send(head(201, f"Content-Length: {len(seen.target)}") + seen.target.encode() + stray)
+
+
+@behaviour("two answers in pieces")
+async def _two_in_pieces(exchange: Exchange) -> None:
+    """The same, so that the end of the one and the other come together, behind what says how long the first is."""
+    while True:
+        seen = await exchange.request()
+        exchange.work(seen)
+        await exchange.send(head(201, f"Content-Length: {len(seen.target)}"))
+        await exchange.send(seen.target.encode() + head(201, "Content-Length: 5") + b"stray")
 
 
 @behaviour("201, more than announced")

@@ -78,8 +78,10 @@ class Transfers:
             for future in self._futures.values():
                 if not future.done():
                     future.set_exception(failed)
-        self._tell()
-        self._call_again()
+        finally:
+            # Also where a function of ours has failed, which pycurl raises here.
+            self._tell()
+            self._call_again()
 
     def _call_again(self) -> None:
         if self._next:
