@@ -96,7 +96,8 @@ def blocks(result: ResultSheet, frame: ResultFrame, problems: Problems, *, outco
             for row, outcome in enumerate(done):
                 if outcome and outcome.note:
                     marks.setdefault(row, {}).setdefault(len(places), Mark()).messages.append(outcome.note)
-            _tell_outcomes(zip(numbers, done, strict=True), result.name, problems)
+            for one in untold(filter(None, done), frame.findings):
+                problems.add(Problem(result.name, f"row {one.row}", "", "", one.error, one.status), one.error)
             columns += _own_columns(numbers, done, here)
         yield Block(tuple(columns), [_look(one, here.get(row, ())) for row, one in enumerate(done)], marks)
 
@@ -171,8 +172,10 @@ def _error(outcome: Outcome | None, findings: Iterable[Finding]) -> str:
     return "; ".join(f"{error.title}: {error.message}" if error.title else error.message for error in errors)
 
 
-def _tell_outcomes(done: Iterable[tuple[int, Outcome | None]], sheet: str, problems: Problems) -> None:
-    """Rows that the API refused, or that failed on the way, are problems too."""
-    for number, one in done:
-        if one and one.status in (Status.REJECTED, Status.FAILED, Status.UNKNOWN) and one.error:
-            problems.add(Problem(sheet, f"row {number}", "", "", one.error, one.status), one.error)
+def untold(done: Iterable[Outcome], findings: Iterable[Finding]) -> Iterator[Outcome]:
+    """What has become a problem by what happened to its row, before or on the way: no finding tells of it."""
+    faulty = {finding.row for finding in findings if finding.severity is Severity.ERROR}
+    for one in done:
+        became = one.status in (Status.REJECTED, Status.FAILED, Status.UNKNOWN)
+        if one.error and (became or (one.status is Status.INVALID and one.row not in faulty)):
+            yield one

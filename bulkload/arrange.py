@@ -2,8 +2,10 @@
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from bulkload.catalogue import apis
@@ -24,6 +26,7 @@ Connect = Callable[[Api], Connection]
 
 # The name of the connection to a stand-in that lives as long as its run.
 SANDBOX = "sandbox"
+_NO_FILES: Mapping[str, str] = MappingProxyType({})
 
 
 def job_of(
@@ -48,16 +51,28 @@ def job_of(
     )
 
 
-def options(connections: Sequence[str], journal: Path | None, *, sandbox: bool = False) -> list[str]:
-    """The words by which the next command finds connections and journal as this one did."""
-    named = [word for name in connections for word in ("--connection", name)]
-    return [*(["--sandbox"] if sandbox else named), *(["--journal", str(journal)] if journal else [])]
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where a command finds what it needs, as a person has named it; the next command is to find it as this one did."""
 
+    connections: Sequence[str] | None = None
+    config: Path | None = None
+    api: Sequence[str] | None = None
+    resource: str | None = None
+    journal: Path | None = None
 
-def same_options(run: Run, connections: list[str] | None, journal: Path | None) -> list[str]:
-    """Those of a command that goes on with a run."""
-    names = connections or run.connection.split(", ")
-    return options(names, journal, sandbox=SANDBOX in names)
+    def options(self, run: Run | None = None, *, sandbox: bool = False) -> list[str]:
+        """The words for it. Connections that nobody has named are those of the `run` that goes on."""
+        names = self.connections or (run.connection.split(", ") if run else ())
+        named = {
+            "--connection": () if sandbox or SANDBOX in names else names,
+            "--config": [self.config] if self.config else (),
+            "--api": self.api or (),
+            "--resource": [self.resource] if self.resource else (),
+            "--journal": [self.journal] if self.journal else (),
+        }
+        words = [str(word) for option, values in named.items() for value in values for word in (option, value)]
+        return [*(["--sandbox"] if sandbox or SANDBOX in names else ()), *words]
 
 
 def rate(text: str | None) -> Rate | None:
@@ -117,8 +132,11 @@ def sandbox(apis: dict[str, Api], faults: list[str] | None) -> Iterator[Connect]
         yield connect
 
 
-def sandbox_toml(world: "Sandbox", apis: list[Api]) -> str:
-    """What to write into bulkload.toml, and to set in the environment, to send to the stand-in."""
+def sandbox_toml(world: "Sandbox", apis: list[Api], files: Mapping[str, str] = _NO_FILES) -> str:
+    """What to write into bulkload.toml, and to set in the environment, to send to the stand-in.
+
+    `files` are the documents of APIs that don't come with bulkload, by name.
+    """
     lines = []
     for api in apis:
         credentials = world.credentials(api)
@@ -128,7 +146,7 @@ def sandbox_toml(world: "Sandbox", apis: list[Api]) -> str:
         settings = ", ".join(f'"{name}" = {json.dumps(value)}' for name, value in world.settings(api).items())
         lines += [
             f"[connections.{api.name}-sandbox]",
-            f'api = "{api.name}"',
+            f"api = {json.dumps(files.get(api.name, api.name))}",
             f'base_url = "{world.base_url(api.name)}"',
             f"settings = {{ {settings} }}",
             f"credentials = {{ {kept} }}",

@@ -242,7 +242,7 @@ def import_(
         )  # fmt: skip
         if dry_run:
             return talk.dry_run(job, opened, talk.Voice(as_json, quiet))
-        options = arrange.options(connection or (), journal, sandbox=sandbox)
+        options = arrange.Found(connection, config, api, resource, journal).options(sandbox=sandbox)
         asked = not sandbox and not yes
         saying = stack.enter_context(talk.talk(opened, options, talk.Voice(as_json, quiet, verbose, log_file)))
         return saying.follow(Import(job, opened, saying.progress, saying.confirm(asked=asked), saying.told))
@@ -294,7 +294,7 @@ def resume(
             result=output, limit=limit, stop_after=stop_after, as_new=as_new, resolve=not no_resolve,
             rate=arrange.rate(rate), concurrency=concurrency, wait_for_api=arrange.wait_for_api(wait_for_api),
         )  # fmt: skip
-        options = arrange.same_options(found, connection, journal)
+        options = arrange.Found(connection, config, api, resource, journal).options(found)
         saying = stack.enter_context(talk.talk(opened, options, talk.Voice(as_json, quiet, verbose, log_file)))
         return saying.follow(Resume(job, opened, saying.progress, saying.confirm(asked=not yes), saying.told).of(found))
 
@@ -346,7 +346,7 @@ def resolve(
             arrange.job_of(found, opened, file, connection, config, api, reading, resource),
             result=output, words=words, rate=arrange.rate(rate), concurrency=concurrency,
         )  # fmt: skip
-        options = arrange.same_options(found, connection, journal)
+        options = arrange.Found(connection, config, api, resource, journal).options(found)
         saying = stack.enter_context(talk.talk(opened, options, talk.Voice(as_json, quiet, verbose, log_file)))
         return saying.follow(Resolve(job, opened, saying.progress, saying.confirm(asked=False), saying.told).of(found))
 
@@ -381,7 +381,7 @@ def result(
         reading = ReadOptions(sheet, header_row, encoding, delimiter, date_format)
         job = replace(arrange.job_of(found, opened, file, None, config, api, reading), result=output)
         report = result_again(job, opened, found)
-        options = arrange.same_options(found, None, journal)
+        options = arrange.Found(None, config, api, None, journal).options(found)
     talk.closing_words(report, talk.exit_status(report), talk.Voice(as_json, quiet), options=options)
     return 0
 
@@ -435,6 +435,6 @@ def sandbox(
         raise UsageError(f'There is no API "{unknown[0]}". Those there are: {", ".join(apis)}.')
     played = [apis[name] for name in names] if names else list(apis.values())
     with Sandbox(played, [Fault.parse(text) for text in fault or ()], port) as world:
-        print(arrange.sandbox_toml(world, played), flush=True)  # noqa: T201
+        print(arrange.sandbox_toml(world, played, dict(zip(apis, api or (), strict=False))), flush=True)  # noqa: T201
         with contextlib.suppress(KeyboardInterrupt):
             world.serve()

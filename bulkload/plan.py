@@ -203,6 +203,8 @@ class Planner:
             return _Verdict(Status.NOT_SENT, action, record)
         if self.wishes.update and self.resource.update and namesake.id:
             return _Verdict(Status.NOT_SENT, UPDATE, namesake.id)
+        if namesake.fingerprint == facts.fingerprint:
+            return _Verdict(Status.INVALID, action, namesake.id, _twice(namesake))
         return _Verdict(Status.INVALID, action, namesake.id, self._other_values(namesake))
 
     def _wrong_path(self, values: Mapping[str, Any]) -> str:
@@ -244,6 +246,13 @@ def _edited_since(earlier: Known) -> str:
     return (
         f"Already {done} as ID {earlier.id or _NO_ID} in run {earlier.run}, and edited since: the edit is not sent. "
         "Undo it, or make the change in the system itself."
+    )
+
+
+def _twice(namesake: Known) -> str:
+    return (
+        f"The same as row {namesake.row} of run {namesake.run}, which was created as ID {namesake.id or _NO_ID}. "
+        "Take one of the two rows out."
     )
 
 

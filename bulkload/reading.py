@@ -12,7 +12,7 @@ from bulkload.causes import FIRST
 from bulkload.cells import spoilt_in
 from bulkload.declared import Dates, dates, numbers
 from bulkload.distinct import Distinct, Flags
-from bulkload.finding import Places, Said, of_cell, of_value
+from bulkload.finding import Places, Said, of_cell, of_value, quoted
 from bulkload.header import unguarded
 from bulkload.models import CLEAR, MASK, Finding, Frame, Kind, Severity, Spoilt
 from bulkload.recognise import Assigned
@@ -34,6 +34,7 @@ _SPOILT = {
         "Type the date, or format the cell as Text and type what is meant."
     ),
 }
+_GUARDED = "Removed the apostrophe in front, which keeps spreadsheets from running a text."
 _NO_FORMULA = "A formula stood here, whose value the file didn't hold. Type the value."
 _SPOILT_SAYS = "can't be trusted as the file holds it. Type it again."
 _HIDDEN = "The value was hidden when the result was written. Type it again."
@@ -110,6 +111,11 @@ class Reader:
     def is_result(self) -> bool:
         """Whether the sheet is a result of an earlier run."""
         return self._assigned.is_result
+
+    @property
+    def from_text(self) -> bool:
+        """Whether the sheet is a CSV."""
+        return self._assigned.sheet.from_text
 
     def fits(self, column: Column) -> damage.Fits:
         """Whether a text has the length and the form that a column wants."""
@@ -190,6 +196,8 @@ class _OfColumn:
 
     def _clean(self) -> None:
         column, told = self._column, dict[int, list[Said]]()
+        if self._reader.from_text and not self._reader.is_result and not column.secret:
+            self._unguard()
         if column.type == "string" and not column.secret and not column.enum:
             told = {code: [said] for code, said in damage.misread(column, self._cells.texts)}
         twice = [code for code, (said,) in told.items() if said.rule == "encoded twice"]
@@ -198,6 +206,14 @@ class _OfColumn:
         for code, said in remarks.items():
             told.setdefault(code, []).append(said)
         self._tell(told)
+
+    def _unguard(self) -> None:
+        """A CSV that is no result, or none any more, may be guarded as one is: other programs do that, too."""
+        texts = self._cells.texts
+        bare = [unguarded(text) if text[:1] == "'" else text for text in texts]
+        if bare != texts:
+            self._cells = self._cells.saying(bare)
+            self._tell({code: [_of_guarded(text)] for code, text in enumerate(bare) if text != texts[code]})
 
     def _tell_results(self) -> None:
         """What an earlier result has hidden or cut can't be sent, nor what was spoilt when it was written."""
@@ -293,6 +309,10 @@ def _of_spoilt(column: Column, cell: Spoilt) -> Said:
     if cell.kind == "formula without value":  # there is nothing to quote
         return of_cell(column, cell.kind, says, cell.found)
     return of_value(column, cell.kind, cell.found, says)
+
+
+def _of_guarded(text: str) -> Said:
+    return Said("guarded", f"{_GUARDED} It was read as {quoted(text)}.", text, Severity.NOTE, _GUARDED)
 
 
 def _of_mark(column: Column, kind: str, found: str) -> Said:

@@ -150,8 +150,12 @@ def _chosen(
     # A CSV result is called after its input: `destination.result-2.csv`.
     name = re.sub(r"\.result(?:-[0-9]+)?$", "", sheet.name) if sheet.from_text else sheet.name
     found = [resource for resource in known.values() if _letters(name) in _sheet_names(resource)]
+    if not found and sheet.from_text:
+        # A CSV has room for no stamp, but a template's headings tell as much.
+        titles = set(sheet.header)
+        found = [one for one in known.values() if titles.issuperset(column.heading for column in one.columns)]
     if len(found) > 1:
-        return f"its name fits several resources; say which with --resource: {_one_of(found)}"
+        return f"it fits several resources; say which with --resource: {_one_of(found)}"
     return found[0] if found else "it is no resource's; name its resource with --resource if it is to be imported"
 
 

@@ -13,12 +13,13 @@ from pathlib import Path
 import pandas as pd
 
 from bulkload import system, write
+from bulkload.account import untold
 from bulkload.doors import settings
 from bulkload.errors import DiskError, UnusableFile, UsageError
 from bulkload.intake import Intake
 from bulkload.job import Job, Progress, Report, Silent, open_again
 from bulkload.journal import Journal
-from bulkload.models import FRAME_ROWS, Book, Finding, Frame, Run, Severity, Status
+from bulkload.models import FRAME_ROWS, Book, Finding, Frame, Outcome, Run, Severity, Status
 from bulkload.recognise import Assigned, Recognised
 from bulkload.seen import Seen
 from bulkload.validate import Validator
@@ -57,6 +58,7 @@ def write_result(job: Job, journal: Journal, run: Run, found: Recognised, report
         findings = validator.check(frame, done.intersection(numbers)).findings
         read.add(assigned.sheet.name, frame, findings)
         report.causes.add(findings)
+        report.causes.add(_of_outcome(one) for one in untold(rows.values(), findings))
         report.rows += len(numbers)
         progress.step(len(numbers))
         return write.ResultFrame(own_left_out(assigned, frame), problems_of(findings), rows, frame.spoilt)
@@ -80,6 +82,11 @@ def write_result(job: Job, journal: Journal, run: Run, found: Recognised, report
     here = {assigned.sheet.name for assigned in found.assigned}
     sheets += [_statuses(journal, run, sheet, report) for sheet in journal.sheets(run.id) if sheet not in here]
     _write(journal, run, sheets, report, job.result or result_path(job.file, journal.run(run.id).result))
+
+
+def _of_outcome(one: Outcome) -> Finding:
+    severity = Severity.WARNING if one.status is Status.UNKNOWN else Severity.ERROR
+    return Finding(one.sheet, one.row, None, "", "", one.status, one.error, severity)
 
 
 def result_again(job: Job, journal: Journal, run: Run) -> Report:

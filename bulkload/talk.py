@@ -282,7 +282,8 @@ def _next(report: Report, options: Sequence[str]) -> str:
     if report.total(Status.FAILED, Status.NOT_SENT) and not sandbox:
         return as_typed(["bulkload", "resume", report.run.id, *options])
     if report.total(Status.INVALID, Status.REJECTED):
-        return f"correct the red rows of the result, save, and: {import_again}"
+        rows = "red rows of" if report.results[0].suffix.lower() == ".xlsx" else "rows with errors in"
+        return f"correct the {rows} the result, save, and: {import_again}"
     if report.total(Status.UNKNOWN, Status.FAILED, Status.NOT_SENT):
         return "this stand-in is gone with its records; import again, or keep one running: bulkload sandbox"
     return ""

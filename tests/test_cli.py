@@ -175,6 +175,43 @@ def test_a_result_that_could_not_be_written_is_refused_before_a_row_is_sent(
     assert capsys.readouterr().out == ""
 
 
+def test_what_a_csv_result_guards_is_the_same_row_without_the_result_s_columns(
+    folder: Path, sandbox_process: Path, capsys: Captured
+) -> None:
+    write_csv(folder / "called-route.csv", [{**row, "accessCode": f"+49{row['accessCode']}"} for row in routes(2)])
+    arguments = ["-c", "aicc-sandbox", "--yes"]
+    assert cli.run(["import", "called-route.csv", *arguments, "-q"]) == 0
+    lines = _lines(folder / "called-route.result.csv")
+    assert all(str(line[0]).startswith("'+49") for line in lines[1:])
+    with (folder / "stripped.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([line[: -len(RESULT_COLUMNS)] for line in lines])
+    status, told = summary(["import", "stripped.csv", "--resource", "aicc/called-route", *arguments], capsys)
+    assert (status, told["counts"]) == (0, {"stripped": {"unchanged": 2}})
+    assert cli.run(["check", "stripped.csv", "--resource", "aicc/called-route"]) == 0
+    assert "Access code: Removed the apostrophe in front, " in capsys.readouterr().out
+
+
+def test_why_a_row_is_not_sent_that_was_edited_since_is_told_and_the_next_command_finds_all_that_this_one_did(
+    folder: Path, sandbox_process: Path, capsys: Captured
+) -> None:
+    write_csv(folder / "may.csv", routes(2))
+    arguments = ["--resource", "aicc/called-route", "-c", "aicc-sandbox", "--config", "bulkload.toml", "--yes"]
+    assert cli.run(["import", "may.csv", *arguments, "-q"]) == 0
+    header, first, second = map(list, _lines(folder / "may.result.csv"))
+    first[header.index("deviceId")] = "22"
+    with (folder / "edited.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([header, first, second])
+    assert cli.run(["import", "edited.csv", *arguments]) == 1
+    out = capsys.readouterr().out
+    assert re.search(
+        r"^error    edited row 2: Already created as ID \d+ in run .*, and edited since", out, re.MULTILINE
+    )
+    assert out.endswith(
+        "Next: correct the rows with errors in the result, save, and: bulkload import edited.result.csv"
+        " --connection aicc-sandbox --config bulkload.toml --resource aicc/called-route\n"
+    )
+
+
 def test_a_template_takes_no_file_s_place(folder: Path, capsys: Captured) -> None:
     fill(folder / "d.xlsx", {"aicc/called-route": routes(2)})
     before = (folder / "d.xlsx").read_bytes()

@@ -91,9 +91,18 @@ def test_a_csv_result_is_recognised_by_the_name_of_its_input() -> None:
         for name, resource in zip(names, (DESTINATION, APIS["aicc"].resources["called-route"]), strict=True)
     ]
     assert found(book(*sheets)) == (dict(zip(names, ("cinnox/destination", "aicc/called-route"), strict=True)), ())
-    assert found(book(replace(filled("destination.old", DESTINATION), from_text=True), sheets[0]))[0].keys() == {
-        names[0]
-    }
+    other = replace(sheet("destination.old", "Display name *"), from_text=True)
+    assert found(book(other, sheets[0]))[0].keys() == {names[0]}
+
+
+def test_a_csv_of_any_name_is_recognised_by_all_the_headings_of_a_template() -> None:
+    template_of = replace(filled("May", DESTINATION), from_text=True)
+    shuffled = replace(template_of, header=tuple(reversed(template_of.header)))
+    assert found(book(shuffled)) == ({"May": "cinnox/destination"}, ())
+    with pytest.raises(UnusableFile):
+        found(book(replace(template_of, header=template_of.header[1:])))
+    with pytest.raises(UnusableFile):
+        found(book(replace(template_of, from_text=False)))
 
 
 def test_other_sheets_are_left_alone_and_told() -> None:
@@ -156,7 +165,7 @@ def test_a_name_that_several_apis_have_is_never_guessed() -> None:
         '"destination" is a resource of several APIs: say cinnox/destination or other/destination.'
     )
     assert find_resource("other/destination", apis).api == "other"
-    why = "its name fits several resources; say which with --resource: cinnox/destination or other/destination"
+    why = "it fits several resources; say which with --resource: cinnox/destination or other/destination"
     recognised = recognise(book(filled("Destinations", DESTINATION), filled("agent-settings", AGENTS)), apis)
     assert [str(one) for one in recognised.left_alone] == [alone("Destinations", why)]
 
