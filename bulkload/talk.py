@@ -186,7 +186,10 @@ def dry_run(job: Job, journal: Journal, voice: Voice) -> int:
         _say_read(out, report)
         tell.problems(out, report.causes, "--json counts them all.")
         said = ((report.total(status), _PLANNED.get(status, status)) for status in Status)
-        out.print(f"Dry run, nothing was sent: {', '.join(f'{count:,} {word}' for count, word in said if count)}.")
+        counts = ", ".join(f"{count:,} {word}" for count, word in said if count)
+        more = report.total(Status.NOT_SENT) > most and not job.limit
+        rest = f" The first {most} requests are shown; --limit N shows so many." if more else ""
+        out.print(f"Dry run, nothing was sent: {counts}.{rest}", soft_wrap=True)
     return status
 
 

@@ -320,6 +320,18 @@ def test_how_a_cell_was_read_is_nowhere_called_an_error_or_a_warning(folder: Pat
         assert not re.search("error +Called|error +[A-Z]|warning", said)
 
 
+def test_a_dry_run_says_that_it_shows_the_first_requests_alone(folder: Path, capsys: Captured) -> None:
+    fill(folder / "d.xlsx", {"aicc/called-route": routes(7)})
+    for words, shown, says in (
+        ([], 5, "7 to send. The first 5 requests are shown; --limit N shows so many.\n"),
+        (["--limit", "6"], 6, "7 to send.\n"),
+    ):
+        assert cli.run(["import", "d.xlsx", "--sandbox", "--dry-run", *words]) == 0
+        out = capsys.readouterr().out
+        assert out.count("POST ") == shown
+        assert out.endswith(says)
+
+
 def test_a_dry_run_for_programs(folder: Path, capsys: Captured) -> None:
     fill(folder / "pbx.xlsx", {"myreports/pbx-3cx": [*GOOD["myreports/pbx-3cx"], {"name": "x"}]})
     status, told = summary(["import", "pbx.xlsx", "--sandbox", "--dry-run", "--limit", "1"], capsys)
