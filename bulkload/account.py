@@ -2,6 +2,7 @@
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 import pandas as pd
 
@@ -96,7 +97,7 @@ def blocks(result: ResultSheet, frame: ResultFrame, problems: Problems, *, outco
             for row, outcome in enumerate(done):
                 if outcome and outcome.note:
                     marks.setdefault(row, {}).setdefault(len(places), Mark()).messages.append(outcome.note)
-            for one in untold(filter(None, done), frame.findings):
+            for one in untold(filter(None, done), chain.from_iterable(here.values())):
                 problems.add(Problem(result.name, f"row {one.row}", "", "", one.error, one.status), one.error)
             columns += _own_columns(numbers, done, here)
         yield Block(tuple(columns), [_look(one, here.get(row, ())) for row, one in enumerate(done)], marks)

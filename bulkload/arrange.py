@@ -64,15 +64,16 @@ class Found:
     def options(self, run: Run | None = None, *, sandbox: bool = False) -> list[str]:
         """The words for it. Connections that nobody has named are those of the `run` that goes on."""
         names = self.connections or (run.connection.split(", ") if run else ())
+        sandbox = sandbox or SANDBOX in names
         named = {
-            "--connection": () if sandbox or SANDBOX in names else names,
+            "--connection": () if sandbox else names,
             "--config": [self.config] if self.config else (),
             "--api": self.api or (),
             "--resource": [self.resource] if self.resource else (),
             "--journal": [self.journal] if self.journal else (),
         }
         words = [str(word) for option, values in named.items() for value in values for word in (option, value)]
-        return [*(["--sandbox"] if sandbox or SANDBOX in names else ()), *words]
+        return ["--sandbox", *words] if sandbox else words
 
 
 def rate(text: str | None) -> Rate | None:

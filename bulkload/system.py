@@ -220,7 +220,7 @@ def write_whole(path: Path, fill: Callable[[Path], None], *, private: bool = Tru
     Where `path` can't be replaced (Windows, while it is open in Excel), the file becomes `NAME (2)`, never one that
     is there already. Returns where it stands now. Raises DiskError naming path and reason. `private`: mode 0600.
     """
-    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
+    temporary = _beside(path)
     try:
         _create(temporary, _PRIVATE if private else _SHARED)
         fill(temporary)
@@ -236,9 +236,13 @@ def write_whole(path: Path, fill: Callable[[Path], None], *, private: bool = Tru
     return written
 
 
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{secrets.token_hex(8)}.tmp")
+
+
 def refuse_place(path: Path) -> None:
     """Raise DiskError where no file can be made beside `path`, as `write_whole` will."""
-    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
+    temporary = _beside(path)
     try:
         _create(temporary, _PRIVATE)
         temporary.unlink()
